@@ -1,0 +1,149 @@
+"""`maskaudio generate`: words to sound files."""
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from maskaudio.cli import options
+from maskaudio.errors import UsageError
+
+if TYPE_CHECKING:
+    from maskaudio.audio import Audio
+    from maskaudio.cli.output import Target
+
+SEEDS = 1 << 32
+
+
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What it should sound like; - reads it from stdin.")],
+    out: Annotated[
+        str | None, typer.Option("-o", "--out", help="File, folder, or - for stdout. [default: named here]")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option("-f", "--format", help="wav, flac, ogg, opus, mp3 or raw. [default: suffix]")
+    ] = None,
+    duration: Annotated[float, typer.Option("-d", "--duration", help="Seconds.")] = 4.0,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, max=1000, help="How many clips.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, max=SEEDS - 1, help="The same seed, the same file.")
+    ] = None,
+    model: Annotated[str, typer.Option("-m", "--model", help="A model's name or folder.")] = "sound",
+    steps: Annotated[
+        str | None, typer.Option("--steps", help="Steps in all, or per stage: 8,2,1,1.")
+    ] = None,
+    guidance: Annotated[
+        float | None, typer.Option("--guidance", help="How closely to follow the words; 1 = no guidance.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option("--temperature", help="More is more varied, less is safer.")
+    ] = None,
+    top_p: Annotated[
+        float | None, typer.Option("--top-p", help="Draw from the likeliest tokens of this total share.")
+    ] = None,
+    span: Annotated[
+        int | None, typer.Option("--span", help="Frames that are revealed together.")
+    ] = None,
+    negative: Annotated[
+        str | None, typer.Option("--negative", help="What it should not sound like.")
+    ] = None,
+    play: Annotated[bool, typer.Option("--play", help="Play what was made (needs sounddevice).")] = False,
+    no_tags: Annotated[bool, typer.Option("--no-tags", help="Do not say in the file how it was made.")] = False,
+    overwrite: options.Overwrite = False,
+    device: options.Device = options.DeviceName.auto,
+    threads: options.Threads = None,
+    offline: options.Offline = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
+) -> None:
+    """Make a sound or a piece of music from a description."""
+    if as_json and out == "-":
+        raise UsageError("--json and -o - both want stdout: give -o a file")
+    text = _read(prompt)
+    per_stage = _parse_steps(steps)
+    seed = _draw_seed() if seed is None else seed
+    seeds = [(seed + i) % SEEDS for i in range(count)]
+
+    from maskaudio.cli.output import plan_targets
+
+    targets = plan_targets(out, format, text, seeds)
+    options.set_up(quiet=quiet, verbose=verbose, threads=threads, offline=offline)
+
+    from maskaudio.cli.progress import live_progress
+
+    started = time.perf_counter()
+    with live_progress(not quiet) as observer:
+        from maskaudio.pipelines import text_to_audio
+
+        clips = text_to_audio.generate(
+            [text] * count,
+            duration=duration,
+            seed=seeds,
+            model=model,
+            steps=per_stage,
+            guidance=guidance,
+            temperature=temperature,
+            top_p=top_p,
+            span=span,
+            negative=negative,
+            device=device.value,
+            observer=observer,
+        )
+    took = (time.perf_counter() - started) / count
+    for clip, number, target in zip(clips, seeds, targets, strict=True):
+        path = _write(clip, target, tags=not no_tags, overwrite=overwrite)
+        speed = clip.duration / took
+        if not quiet:
+            options.say(
+                f"wrote {path}: {clip.duration:.2f} s of sound in {took:.2f} s"
+                f" ({speed:.1f} times real time), seed {number}"
+            )
+        if as_json:
+            made = {"file": path, "format": target.format, "prompt": text, "seed": number, "model": model}
+            made |= {"duration": clip.duration, "sample_rate": clip.sample_rate, "seconds": round(took, 3)}
+            print(json.dumps(made | {"tags": clip.tags}, ensure_ascii=False))
+    if play:
+        from maskaudio.cli.playing import play_audio
+
+        for clip in clips:
+            play_audio(clip)
+
+
+def _read(prompt: str) -> str:
+    """The prompt, from stdin where it is '-'."""
+    if prompt == "-":
+        try:
+            prompt = sys.stdin.buffer.read().decode()
+        except UnicodeDecodeError:
+            raise UsageError("stdin is not UTF-8 text") from None
+    prompt = " ".join(prompt.split())
+    if not prompt:
+        raise UsageError('the prompt is empty: say what it should sound like, for example "rain on a tin roof"')
+    return prompt
+
+
+def _parse_steps(value: str | None) -> int | list[int] | None:
+    if value is None:
+        return None
+    try:
+        numbers = [int(part) for part in value.split(",")]
+    except ValueError:
+        raise UsageError(f"--steps {value}: expected a number, or one per stage such as 8,2,1,1") from None
+    return numbers if "," in value else numbers[0]
+
+
+def _draw_seed() -> int:
+    import secrets
+
+    return secrets.randbelow(SEEDS)
+
+
+def _write(clip: "Audio", target: "Target", *, tags: bool, overwrite: bool) -> str:
+    from maskaudio.audio import encode_audio
+
+    path = target.write(encode_audio(clip, target.format, tags=tags), overwrite=overwrite)
+    return "to stdout" if target.is_stdout else str(path)

@@ -1,0 +1,116 @@
+"""Which models there are, shipped and local, and where they lie: without torch and without a network."""
+
+import json
+import os
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from maskaudio.errors import MaskaudioError, UsageError
+
+FORMAT = 1
+KINDS = ("sound", "codec")
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What config.json says of a model, and how large its folder is; `problem` where it cannot be read."""
+
+    name: str
+    folder: Path
+    origin: str  # shipped or local
+    bytes: int
+    kind: str = ""
+    licence: str = ""
+    summary: str = ""
+    status: str = ""
+    parameters: int = 0
+    classes: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def find_model(name: str | Path, kind: str) -> Path:
+    """The folder of model `name`: one that ships, one under MASKAUDIO_HOME, or a path to a folder.
+
+    Raises UsageError, naming what there is, for an unknown name or a model of another kind.
+    """
+    folder = next((place / name for _, place in _places() if _is_model(place, str(name))), Path(name))
+    if not str(name).strip() or not folder.is_dir():
+        known = [info.name for info in list_models() if info.kind == kind]
+        there = f"there is: {', '.join(known)}" if known else f"no {kind} model is installed"
+        raise UsageError(f"unknown {kind} model '{name}' ({there}; or give the path of a model folder)")
+    found = read_config(folder).get("kind")
+    if found != kind:
+        raise UsageError(f"'{name}' is a {found} model, a {kind} model is needed")
+    return folder
+
+
+def list_models() -> list[ModelInfo]:
+    """All models that have a name, shipped ones first; a local one of the same name is not reached."""
+    found: dict[str, ModelInfo] = {}
+    for origin, place in _places():
+        names = sorted(p.name for p in place.iterdir()) if place.is_dir() else []
+        for name in names:
+            if _is_model(place, name):
+                found.setdefault(name, model_info(name, place / name, origin))
+    return list(found.values())
+
+
+def model_info(name: str, folder: Path, origin: str = "local") -> ModelInfo:
+    """What there is to say of the model in `folder`."""
+    size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    try:
+        table = read_config(folder)
+    except MaskaudioError as error:
+        return ModelInfo(name, folder, origin, size, problem=str(error))
+    about = table.get("about") or {}
+    missing = "" if (folder / "model.safetensors").is_file() else "the weights (model.safetensors) are missing"
+    return ModelInfo(
+        name,
+        folder,
+        origin,
+        size,
+        kind=str(table.get("kind", "")),
+        licence=str(about.get("licence", "")),
+        summary=str(about.get("summary", "")),
+        status=str(about.get("status", "")),
+        parameters=int(about.get("parameters", 0)),
+        classes=tuple(str(c) for c in table.get("classes", ())),
+        problem=missing,
+    )
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The table in `folder`/config.json. Raises MaskaudioError where it is missing, cut or foreign."""
+    path = folder / "config.json"
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MaskaudioError(f"{path}: cannot read the model's config ({error.strerror})") from None
+    except ValueError:
+        raise MaskaudioError(f"{path}: damaged (not JSON); install the model again") from None
+    if not isinstance(table, dict) or table.get("format") != FORMAT:
+        raise MaskaudioError(f"{path}: not a maskaudio model of format {FORMAT}")
+    for name, kind in (("about", dict), ("classes", list)):
+        if not isinstance(table.get(name, kind()), kind):
+            raise MaskaudioError(f"{path}: '{name}' is damaged; install the model again")
+    return table
+
+
+def home() -> Path:
+    """The folder of the person's own models and voices: MASKAUDIO_HOME, else the platform's data folder."""
+    if given := os.environ.get("MASKAUDIO_HOME"):
+        return Path(given)
+    from platformdirs import user_data_path
+
+    return user_data_path("maskaudio", appauthor=False)
+
+
+def _places() -> list[tuple[str, Path]]:
+    return [("shipped", Path(str(files("maskaudio.models")))), ("local", home() / "models")]
+
+
+def _is_model(place: Path, name: str) -> bool:
+    """A name is one plain word: anything with a separator is a path."""
+    return name == Path(name).name and (place / name / "config.json").is_file()

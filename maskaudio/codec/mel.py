@@ -1,0 +1,47 @@
+"""Log-mel spectrograms on the same frames that the inverse-STFT head writes."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+FLOOR = 1e-2  # magnitudes below it are inaudible at any sane level (a full-scale sine has n_fft / 4)
+
+
+def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> Tensor:
+    """Triangular filters of peak 1 on the HTK mel scale, 0 Hz to Nyquist: [n_fft // 2 + 1, n_mels]."""
+    top = 2595.0 * math.log10(1.0 + sample_rate / 2 / 700.0)
+    edges = 700.0 * (10.0 ** (torch.linspace(0.0, top, n_mels + 2, dtype=torch.float64) / 2595.0) - 1.0)
+    bins = torch.linspace(0.0, sample_rate / 2, n_fft // 2 + 1, dtype=torch.float64)
+    rising = (bins[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins[:, None]) / (edges[2:] - edges[1:-1])
+    return torch.minimum(rising, falling).clamp(min=0.0).float()
+
+
+class MelSpectrogram(nn.Module):
+    """wave [B, N] → natural-log mel magnitudes [B, n_mels, N // hop].
+
+    Frame i is centred on sample (i + 1/2)·hop, so that N samples give exactly N / hop frames.
+    """
+
+    def __init__(self, sample_rate: int, n_fft: int, hop: int, n_mels: int):
+        super().__init__()
+        self.n_fft, self.hop = n_fft, hop
+        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+        self.register_buffer("filters", mel_filters(sample_rate, n_fft, n_mels), persistent=False)
+
+    def forward(self, wave: Tensor) -> Tensor:
+        magnitude = stft_magnitude(wave, self.window, self.hop)
+        mel = (magnitude.transpose(1, 2) @ self.filters).transpose(1, 2)
+        return mel.clamp(min=FLOOR).log()
+
+
+def stft_magnitude(wave: Tensor, window: Tensor, hop: int) -> Tensor:
+    """|STFT| of wave [B, N] on frames centred on (i + 1/2)·hop: [B, n_fft // 2 + 1, N // hop]."""
+    n_fft = window.numel()
+    pad = (n_fft - hop) // 2
+    wave = F.pad(wave, (pad, n_fft - hop - pad))
+    spectrum = torch.stft(wave, n_fft, hop, window=window, center=False, return_complex=True)
+    # sqrt(x + tiny), not abs(): the gradient of |0| is undefined
+    return (spectrum.real.square() + spectrum.imag.square() + 1e-9).sqrt()

@@ -1,0 +1,100 @@
+"""The plan of a decode: where step counts, temperatures and guidance are set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from maskaudio.errors import UsageError
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """How one stream is filled.
+
+    temperature anneals linearly from its value to `last_temperature` over the steps; guidance from its value
+    to 1 along the span schedule (1 = no unconditional pass); noise is the scale of the Gumbel noise on
+    span confidences (log-probability), annealed to 0.
+    """
+
+    steps: int
+    temperature: float = 1.0
+    last_temperature: float = 0.7
+    top_p: float = 1.0
+    guidance: float = 1.0
+    noise: float = 1.0
+
+    def temperature_at(self, step: int) -> float:
+        """Sampling temperature of step 0 … steps − 1."""
+        done = step / max(1, self.steps - 1)
+        return self.temperature + (self.last_temperature - self.temperature) * done
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One StagePlan per stream, coarse to fine."""
+
+    stages: tuple[StagePlan, ...]
+    span_length: int = 2
+    schedule: str = "cosine"
+    sampler: str = "confidence"
+
+    @property
+    def steps(self) -> int:
+        """Reveals over all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+
+def default_plan(streams: int, span_length: int, steps: int = 12) -> Plan:
+    """What a freshly trained model decodes with: the first stream is guided and gets most of the steps."""
+    first, *later = split_steps(steps, streams)
+    stages = (StagePlan(first, guidance=3.0), *(StagePlan(n, temperature=0.8) for n in later))
+    return Plan(stages, span_length)
+
+
+def make_plan(
+    plan: Plan,
+    *,
+    steps: int | Sequence[int] | None = None,
+    guidance: float | None = None,
+    temperature: float | None = None,
+    top_p: float | None = None,
+    span: int | None = None,
+) -> Plan:
+    """A model's own plan with what the user asks for put in its place.
+
+    steps: see `split_steps`. guidance goes to every stage that is guided in `plan` (to the first where none
+    is); temperature scales every stage's.
+    """
+    stages = plan.stages
+    if steps is not None:
+        counts = split_steps(steps, len(stages))
+        stages = tuple(replace(s, steps=n) for s, n in zip(stages, counts, strict=True))
+    if guidance is not None:
+        guided = [s.guidance != 1.0 for s in stages]
+        guided = guided if any(guided) else [True] + [False] * (len(stages) - 1)
+        stages = tuple(replace(s, guidance=guidance) if g else s for s, g in zip(stages, guided, strict=True))
+    if temperature is not None:
+        stages = tuple(
+            replace(s, temperature=s.temperature * temperature, last_temperature=s.last_temperature * temperature)
+            for s in stages
+        )
+    if top_p is not None:
+        stages = tuple(replace(s, top_p=top_p) for s in stages)
+    return replace(plan, stages=stages, span_length=span or plan.span_length)
+
+
+def split_steps(steps: int | Sequence[int], streams: int) -> tuple[int, ...]:
+    """Steps of every stage: a sequence as given; of a total, a third (at least one each) goes to the later
+    stages in equal parts and the rest to the first.
+
+    Raises UsageError where there are fewer steps than streams.
+    """
+    if not isinstance(steps, int):
+        if len(steps) != streams or min(steps) < 1:
+            raise UsageError(f"steps {','.join(map(str, steps))}: give {streams} numbers of 1 or more")
+        return tuple(steps)
+    if steps < streams:
+        raise UsageError(f"steps {steps}: this model has {streams} streams and needs at least one step each")
+    if streams == 1:
+        return (steps,)
+    later = max(1, min(2, steps // 3 // (streams - 1)))
+    return (steps - later * (streams - 1),) + (later,) * (streams - 1)

@@ -1,0 +1,35 @@
+"""Drawing tokens: temperature, top-p, and one float64 uniform per cell from the clip's own generator."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def probabilities(logits: Tensor, temperature: float, top_p: float = 1.0) -> Tensor:
+    """logits [n, V] → probabilities [n, V] in float64 after temperature and nucleus truncation."""
+    p = (logits.double() / max(temperature, 1e-2)).softmax(-1)
+    if top_p >= 1.0:
+        return p
+    ordered, index = p.sort(-1, descending=True)
+    # keep the smallest set whose mass reaches top_p: a token goes if those before it already do
+    ordered[ordered.cumsum(-1) - ordered >= top_p] = 0.0
+    p = torch.zeros_like(p).scatter_(-1, index, ordered)
+    return p / p.sum(-1, keepdim=True)
+
+
+def draw(p: Tensor, uniform: Tensor) -> Tensor:
+    """Inverse-CDF sampling: p [n, V], uniform [n] in [0, 1) → token [n]; never one of probability 0."""
+    cdf = p.cumsum(-1)
+    cdf = cdf / cdf[:, -1:]
+    return torch.searchsorted(cdf, uniform[:, None], right=True)[:, 0].clamp(max=p.shape[-1] - 1)
+
+
+def uniforms(shape: tuple[int, ...], generators: list[torch.Generator]) -> Tensor:
+    """Float64 uniforms [B, *shape] in [0, 1), item b from generators[b]: clips do not depend on their neighbours."""
+    return torch.stack([torch.rand(shape, dtype=torch.float64, generator=g) for g in generators])
+
+
+def gumbel(uniform: Tensor) -> Tensor:
+    """Standard Gumbel noise from uniforms; both ends of [0, 1) stay finite."""
+    return -(-uniform.clamp(min=2.0**-60, max=1 - 2.0**-53).log()).log().clamp(max=math.log(2.0**60))

@@ -1,0 +1,9 @@
+"""The errors a user can cause or must know about: one line, no traceback."""
+
+
+class MaskaudioError(Exception):
+    """Something failed; the message says what and what to do (exit code 1)."""
+
+
+class UsageError(MaskaudioError):
+    """The request itself cannot be carried out as asked (exit code 2)."""

@@ -1,0 +1,103 @@
+"""Attention with rotary positions: full, causal, or limited to a window without a T×T mask."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention, [B, T, dim] → [B, T, dim]."""
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.out = nn.Linear(dim, dim, bias=False)
+
+    def forward(
+        self, x: Tensor, rotary: Tensor, window: int | None, causal: bool, valid: Tensor | None
+    ) -> Tensor:
+        """`window` limits attention to ±window frames; `valid` [B, T] marks frames that may be attended to."""
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k = rotate(q, rotary), rotate(k, rotary)
+        if window is not None and x.shape[1] > 2 * window + 1:
+            y = windowed_attention(q, k, v, window, causal, valid)
+        elif valid is None:
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        else:
+            allowed = valid[:, None, None, :]
+            if causal:
+                allowed = allowed & torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+        return self.out(y.transpose(1, 2).flatten(2))
+
+
+class CrossAttention(nn.Module):
+    """Frames ask, the condition answers; its keys and values are computed once per request."""
+
+    def __init__(self, dim: int, heads: int, condition_dim: int):
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(dim, dim, bias=False)
+        self.memory = nn.Linear(condition_dim, 2 * dim, bias=False)
+        self.out = nn.Linear(dim, dim, bias=False)
+
+    def keys_values(self, condition: Tensor) -> Tensor:
+        """condition [B, L, condition_dim] → [2, B, heads, L, dim / heads]."""
+        return self.memory(condition).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+
+    def forward(self, x: Tensor, keys_values: Tensor, valid: Tensor) -> Tensor:
+        """x [B, T, dim], valid bool [B, L] → [B, T, dim]."""
+        q = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        k, v = keys_values
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=valid[:, None, None, :])
+        return self.out(y.transpose(1, 2).flatten(2))
+
+
+def windowed_attention(
+    q: Tensor, k: Tensor, v: Tensor, window: int, causal: bool = False, valid: Tensor | None = None
+) -> Tensor:
+    """Attention of frame i to frames i − window … i + window (… i if causal), block by block.
+
+    q, k, v [B, H, T, D] → [B, H, T, D]. Cost and memory grow with T·window, not T².
+    """
+    batch, heads, frames, width = q.shape
+    block = 2 * window
+    short = -frames % block
+    blocks = (frames + short) // block
+    seen = block + 2 * window
+
+    def blocked(x: Tensor) -> Tensor:  # [B, H, T, D] → [B, H, blocks, seen, D]
+        return F.pad(x, (0, 0, window, window + short)).unfold(2, seen, block).transpose(-1, -2)
+
+    q = F.pad(q, (0, 0, 0, short)).unflatten(2, (blocks, block))
+    at = torch.arange(block, device=q.device)[:, None]
+    to = torch.arange(seen, device=q.device)[None, :] - window
+    near = (to - at).abs() <= window
+    if causal:
+        near &= to <= at
+    place = torch.arange(blocks, device=q.device)[:, None, None] * block + to
+    inside = (place >= 0) & (place < frames)  # [blocks, 1, seen]
+    allowed = near & inside
+    allowed = allowed.expand(batch, 1, blocks, block, seen)
+    if valid is not None:
+        keys = F.pad(valid, (window, window + short)).unfold(1, seen, block)
+        allowed = allowed & keys[:, None, :, None, :]
+    # a padded query row may see nothing: let it see itself, its output is cut off below
+    allowed = allowed | (to == at)
+    y = F.scaled_dot_product_attention(q, blocked(k), blocked(v), attn_mask=allowed)
+    return y.flatten(2, 3)[:, :, :frames]
+
+
+def rotary_table(frames: int, width: int, device: torch.device | None = None) -> Tensor:
+    """Rotary angles (RoFormer, section 3.2) as [2, frames, width / 2]: cosines and sines."""
+    frequency = 10000.0 ** (-torch.arange(0, width, 2, device=device).float() / width)
+    angle = torch.arange(frames, device=device).float()[:, None] * frequency
+    return torch.stack([angle.cos(), angle.sin()])
+
+
+def rotate(x: Tensor, table: Tensor) -> Tensor:
+    """Turn the halves of x [..., T, D] by the angles of `rotary_table`."""
+    cos, sin = table.to(x.dtype)
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)

@@ -1,0 +1,36 @@
+"""The network of `maskaudio generate`: a text encoder and a masked transformer."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from maskaudio.networks.transformer import Condition, MaskedTransformer, TransformerConfig
+from maskaudio.text.encoder import TextConfig, TextEncoder
+
+
+@dataclass(frozen=True)
+class SoundConfig:
+    """Both shapes; `text.dim` must equal `transformer.condition_dim`."""
+
+    transformer: TransformerConfig
+    text: TextConfig = TextConfig()
+
+
+class SoundNetwork(nn.Module):
+    """Text embeddings and a grid with holes → logits."""
+
+    def __init__(self, config: SoundConfig):
+        super().__init__()
+        self.config = config
+        self.text = TextEncoder(config.text)
+        self.transformer = MaskedTransformer(config.transformer)
+
+    def condition(self, embeddings: Tensor, valid: Tensor, dropped: Tensor | None = None) -> Condition:
+        """Word-piece embeddings [B, L, table_dim], valid bool [B, L] → a Condition for decoding.
+
+        Items marked in `dropped` (bool [B]) get the "no text" condition.
+        """
+        memory, valid = self.text(embeddings, valid)
+        if dropped is not None:
+            memory, valid = self.text.drop(memory, valid, dropped)
+        return self.transformer.condition(memory, valid)

@@ -1,0 +1,115 @@
+"""The masked transformer: sees a token grid with holes, predicts one stream at a time."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from maskaudio.networks.attention import rotary_table
+from maskaudio.networks.layer import Layer
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Shape of a masked transformer. `window` limits attention on every stream after the first."""
+
+    streams: int
+    vocab: int
+    dim: int = 384
+    layers: int = 8
+    heads: int = 6
+    window: int = 12
+    cross_every: int = 2  # layers that ask the condition: 0, cross_every, …
+    condition_dim: int = 256
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the frames are asked to become, ready for every layer.
+
+    memory: keys and values [2, B, H, L, D] per asking layer; valid: bool [B, L]; summary: [B, dim].
+    """
+
+    memory: tuple[Tensor, ...]
+    valid: Tensor
+    summary: Tensor
+
+    def split(self, first: int) -> tuple["Condition", "Condition"]:
+        """The first `first` items, and the rest."""
+        parts = [
+            Condition(tuple(m[:, part] for m in self.memory), self.valid[part], self.summary[part])
+            for part in (slice(None, first), slice(first, None))
+        ]
+        return parts[0], parts[1]
+
+
+class MaskedTransformer(nn.Module):
+    """Codes [B, K, T] with masked cells (token `vocab`) → logits of one stream."""
+
+    def __init__(self, config: TransformerConfig):
+        super().__init__()
+        c = self.config = config
+        self.vocab, self.streams = c.vocab, c.streams
+        self.embed = nn.ModuleList(nn.Embedding(c.vocab + 1, c.dim) for _ in range(c.streams))
+        self.stage = nn.Embedding(c.streams, c.dim)
+        self.causal = nn.Parameter(torch.zeros(c.dim))  # says: left to right
+        self.summary = nn.Linear(c.condition_dim, c.dim)
+        asked = [c.condition_dim if i % c.cross_every == 0 else None for i in range(c.layers)]
+        self.layers = nn.ModuleList(Layer(c.dim, c.heads, c.dropout, width) for width in asked)
+        self.norm = nn.RMSNorm(c.dim)
+        self.heads = nn.ModuleList(nn.Linear(c.dim, c.vocab) for _ in range(c.streams))
+        self.dropout = nn.Dropout(c.dropout)
+        for table in self.embed:
+            nn.init.normal_(table.weight, std=0.5 / c.streams)
+            nn.init.normal_(table.weight[c.vocab], std=2.0 / c.streams)  # the mask stands apart
+        nn.init.normal_(self.stage.weight, std=0.3)
+
+    def condition(self, memory: Tensor, valid: Tensor) -> Condition:
+        """Prepare a condition once per request: memory [B, L, condition_dim], valid bool [B, L].
+
+        The first row of `memory` is its summary, which every frame also gets directly.
+        """
+        asked = tuple(x.cross.keys_values(memory) for x in self.layers if x.cross is not None)
+        return Condition(asked, valid, self.summary(memory[:, 0]))
+
+    def join(self, first: Condition, second: Condition) -> Condition:
+        """Two conditions of equal length L as one batch."""
+        memory = tuple(torch.cat(pair, dim=1) for pair in zip(first.memory, second.memory, strict=True))
+        valid = torch.cat([first.valid, second.valid])
+        return Condition(memory, valid, torch.cat([first.summary, second.summary]))
+
+    def forward(
+        self,
+        codes: Tensor,
+        stage: int,
+        condition: Condition,
+        *,
+        causal: bool = False,
+        valid: Tensor | None = None,
+    ) -> Tensor:
+        """codes [B, K, T] → features [B, T, dim] for stream `stage`; `valid` [B, T] marks real frames."""
+        window = self.config.window if stage > 0 else None
+        x = sum(table(codes[:, k]) for k, table in enumerate(self.embed))
+        x = x + self.stage.weight[stage] + condition.summary[:, None]
+        if causal:
+            x = x + self.causal
+        x = self.dropout(x)
+        rotary = rotary_table(codes.shape[2], self.config.dim // self.config.heads, codes.device)
+        memory = iter(condition.memory)
+        for layer in self.layers:
+            asked = next(memory) if layer.cross is not None else None
+            x = layer(
+                x,
+                rotary,
+                window=window,
+                causal=causal,
+                valid=valid,
+                memory=asked,
+                memory_valid=condition.valid,
+            )
+        return self.norm(x)
+
+    def logits(self, codes: Tensor, stage: int, condition: Condition, cells: Tensor) -> Tensor:
+        """Logits [cells.sum(), vocab] of stream `stage` at the frames `cells` (bool [B, T])."""
+        return self.heads[stage](self(codes, stage, condition)[cells]).float()

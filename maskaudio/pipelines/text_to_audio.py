@@ -1,0 +1,196 @@
+"""Text → sound: words, a blank grid, the decode loop, the codec."""
+
+import functools
+import hashlib
+import logging
+import math
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+import maskaudio
+from maskaudio.audio import Audio
+from maskaudio.checkpoints.folder import build, read_config
+from maskaudio.checkpoints.registry import find_model
+from maskaudio.codec.load import load_codec
+from maskaudio.codec.protocol import Codec
+from maskaudio.config import from_dict
+from maskaudio.decoding.engine import Grid, Progress, decode
+from maskaudio.decoding.plan import Plan, make_plan
+from maskaudio.errors import UsageError
+from maskaudio.networks.sound import SoundConfig, SoundNetwork
+from maskaudio.networks.transformer import Condition
+from maskaudio.text.table import TextTable
+
+LONGEST = 30.0  # seconds, until long form lands
+FAMILIAR = 0.45  # cosine to the nearest covered description below which a prompt is called unfamiliar
+
+
+@dataclass(frozen=True)
+class SoundModel:
+    """Everything `generate` needs: loaded once per process and shared."""
+
+    name: str
+    network: SoundNetwork
+    codec: Codec
+    words: TextTable
+    described: dict[str, str]  # label → a plain caption of it
+    plan: Plan
+
+    def condition(self, texts: Sequence[str], *, dropped: bool = False) -> Condition:
+        """The condition of `texts`, or as many "no text" conditions of the same length."""
+        ids, valid = self.words.tokenize(list(texts))
+        device = next(self.network.parameters()).device
+        drop = torch.full((len(texts),), dropped, device=device)
+        return self.network.condition(self.words.embed(ids).to(device), valid.to(device), drop)
+
+    def nearest(self, text: str) -> tuple[str, float]:
+        """The covered description nearest to `text`, and its cosine."""
+        captions = list(self.described.values())
+        similarity = self.words.similarity(text, captions)
+        best = max(range(len(captions)), key=lambda i: similarity[i])
+        return captions[best], float(similarity[best])
+
+
+@functools.lru_cache(maxsize=4)
+def load(model: str | Path = "sound", device: str = "cpu") -> SoundModel:
+    """The sound model of a name or folder. Raises MaskaudioError where it is missing or damaged."""
+    folder = find_model(model, "sound")
+    table = read_config(folder)
+    network = build(SoundNetwork, SoundConfig, folder, "sound").to(device)
+    codec = load_codec(table["codec"], device)
+    words = TextTable.load(find_model(table["words"], "words"))
+    plan = from_dict(Plan, table["plan"], f"{folder.name}/config.json: plan")
+    return SoundModel(folder.name, network, codec, words, table["described"], plan)
+
+
+@torch.inference_mode()
+def generate(
+    prompt: str | Sequence[str],
+    *,
+    duration: float = 4.0,
+    seed: int | Sequence[int] | None = None,
+    model: str | Path = "sound",
+    steps: int | Sequence[int] | None = None,
+    guidance: float | None = None,
+    temperature: float | None = None,
+    top_p: float | None = None,
+    span: int | None = None,
+    negative: str | None = None,
+    device: str = "auto",
+    observer: Callable[[Progress], None] | None = None,
+) -> Audio | list[Audio]:
+    """Make a sound of `duration` seconds (up to 30) for a prompt, or a list of sounds for a list.
+
+    seed: one, or one per prompt; drawn where absent, and always in the result's `tags`. steps: reveals in
+    all, or per stream. guidance: weight of the prompt (1 = no unconditional pass). temperature: scales the
+    model's own. span: frames masked and revealed together. Raises UsageError for values that make no sense.
+    """
+    prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+    _check(prompts, duration, guidance, temperature, top_p, span, negative)
+    seeds = _seeds(seed, len(prompts))
+    sound = load(model, _device(device))
+    plan = make_plan(
+        sound.plan, steps=steps, guidance=guidance, temperature=temperature, top_p=top_p, span=span
+    )
+    _warn_of_the_unfamiliar(sound, prompts)
+
+    frames = math.ceil(duration * sound.codec.frame_rate - 1e-9)
+    grid = Grid.blank(len(prompts), sound.codec.streams, frames)
+    guided = any(stage.guidance != 1.0 for stage in plan.stages)
+    texts = prompts + [negative] * len(prompts) if guided and negative else prompts
+    condition = sound.condition(texts)
+    unconditional = None
+    if guided and negative:
+        condition, unconditional = condition.split(len(prompts))
+    elif guided:
+        unconditional = sound.condition(prompts, dropped=True)
+    codes = decode(
+        sound.network.transformer,
+        grid,
+        condition,
+        plan,
+        seeds,
+        unconditional=unconditional,
+        observer=observer,
+    )
+    samples = round(duration * sound.codec.sample_rate)
+    waves = sound.codec.decode(codes)[:, :, :samples].float().cpu().numpy()
+    audios = [
+        Audio(wave, sound.codec.sample_rate, _tags(sound, text, own_seed, plan))
+        for wave, text, own_seed in zip(waves, prompts, seeds, strict=True)
+    ]
+    return audios[0] if isinstance(prompt, str) else audios
+
+
+def _check(
+    prompts: list[str],
+    duration: float,
+    guidance: float | None,
+    temperature: float | None,
+    top_p: float | None,
+    span: int | None,
+    negative: str | None,
+) -> None:
+    if not prompts or not all(isinstance(p, str) and p.strip() for p in prompts):
+        raise UsageError("the prompt is empty: say what the sound is, as in \"rain on a tin roof\"")
+    if negative is not None and not negative.strip():
+        raise UsageError("the negative prompt is empty")
+    if not (math.isfinite(duration) and duration > 0):
+        raise UsageError(f"duration {duration}: give seconds above 0")
+    if duration > LONGEST:
+        raise UsageError(f"duration {duration:g} s: at most {LONGEST:g} s for now")
+    _in_range("guidance", guidance, 0.0, 100.0)
+    _in_range("temperature", temperature, 0.0, 10.0)
+    _in_range("top-p", top_p, 1e-3, 1.0)
+    if span is not None and span < 1:
+        raise UsageError(f"span {span}: give frames, 1 or more")
+
+
+def _in_range(name: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not low <= value <= high:  # NaN is in no range
+        raise UsageError(f"{name} {value:g}: give a number from {low:g} to {high:g}")
+
+
+def _seeds(seed: int | Sequence[int] | None, count: int) -> list[int]:
+    if seed is None:
+        return [secrets.randbits(32) for _ in range(count)]
+    seeds = [seed] * count if isinstance(seed, int) else list(seed)
+    if len(seeds) != count:
+        raise UsageError(f"{len(seeds)} seeds for {count} prompts: give one, or one each")
+    bad = [s for s in seeds if not 0 <= s < 2**63]
+    if bad:
+        raise UsageError(f"seed {bad[0]}: give a whole number from 0 to 2^63 - 1")
+    return seeds
+
+
+def _device(name: str) -> str:
+    known = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return next(device for device, there in known.items() if there)
+    if not known.get(name.split(":")[0], False):
+        raise UsageError(f"device {name}: not available here (there is {', '.join(k for k, v in known.items() if v)})")
+    return name
+
+
+def _warn_of_the_unfamiliar(sound: SoundModel, prompts: list[str]) -> None:
+    for text in dict.fromkeys(prompts):
+        nearest, similarity = sound.nearest(text)
+        if similarity < FAMILIAR:
+            logging.getLogger("maskaudio").warning(
+                'this model may not know "%s"; the nearest it was trained on is "%s"', text, nearest
+            )
+
+
+def _tags(sound: SoundModel, text: str, seed: int, plan: Plan) -> dict[str, str]:
+    return {
+        "generated": "yes",
+        "software": f"maskaudio {maskaudio.__version__}",
+        "model": sound.name,
+        "seed": str(seed),
+        "steps": ",".join(str(stage.steps) for stage in plan.stages),
+        "prompt_sha256": hashlib.sha256(text.encode()).hexdigest()[:16],
+    }

@@ -1,0 +1,185 @@
+"""Training a codec in halves that can be judged apart: tokens ⇄ log-mel, then log-mel → wave."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from maskaudio.codec.mel import mel_filters, stft_magnitude
+from maskaudio.checkpoints.folder import save_model
+from maskaudio.codec.neural import NeuralCodec
+from maskaudio.training.recipe import CodecRecipe, Phase, recipe_clips
+from maskaudio.training.store import AudioStore, store_audio
+from maskaudio.training.trainer import train
+
+
+class TokenHalf(nn.Module):
+    """Mel → tokens → mel: L1 on the log-mel and on its differences in time."""
+
+    def __init__(self, codec: NeuralCodec):
+        super().__init__()
+        self.codec = codec
+        codec.vocoder.requires_grad_(False)
+
+    def forward(self, wave: Tensor) -> dict[str, Tensor]:
+        mel = self.codec.mel(wave.float())
+        made = self.codec.reconstruct_mel(mel).float()
+        level = F.l1_loss(made, mel)
+        change = F.l1_loss(made.diff(dim=-1), mel.diff(dim=-1))
+        return {"loss": level + 0.5 * change, "mel": level.detach()}
+
+    @torch.no_grad()
+    def validate(self, wave: Tensor) -> dict[str, Tensor]:
+        """Mel distance in nats with the first 1 … K streams, and the share of codes in use."""
+        codec = self.codec
+        mel = codec.mel(wave)
+        codes = codec.encode(wave[:, None])
+        figures = {
+            f"mel{j}": F.l1_loss(codec.decode_mel(codes[:, :j]), mel)
+            for j in range(1, codec.streams + 1)
+        }
+        used = [codes[:, k].unique().numel() / codec.vocab for k in range(codec.streams)]
+        return figures | {"used": torch.tensor(used).mean()}
+
+
+class WaveHalf(nn.Module):
+    """Mel → wave without an adversary: log-mel and log-magnitude distances at many resolutions.
+
+    Half of the items start from the true mel, half from what the (frozen) tokens make of it, so that the
+    vocoder learns both to draw sharply and to forgive a blurred mel.
+    """
+
+    def __init__(self, codec: NeuralCodec):
+        super().__init__()
+        self.codec = codec
+        codec.requires_grad_(False)
+        codec.vocoder.requires_grad_(True)
+        self.distance = SpectralDistance(codec.sample_rate)
+
+    def forward(self, wave: Tensor) -> dict[str, Tensor]:
+        wave = wave.float()
+        mel = self.codec.mel(wave)
+        half = wave.shape[0] // 2
+        with torch.no_grad():
+            blurred = self.codec.decode_mel(self.codec.encode(wave[:half, None])).float()
+        made = self.codec.vocoder(torch.cat([blurred, mel[half:]]))
+        with torch.autocast(wave.device.type, enabled=False):
+            return self.distance(made, wave)
+
+    @torch.no_grad()
+    def validate(self, wave: Tensor) -> dict[str, Tensor]:
+        """The training distances of copy synthesis (true mel) and of the whole codec."""
+        copy = self.distance(self.codec.vocoder(self.codec.mel(wave)), wave)
+        whole = self.distance(self.codec.decode(self.codec.encode(wave[:, None]))[:, 0], wave)
+        return {f"copy_{k}": v for k, v in copy.items()} | {f"codec_{k}": v for k, v in whole.items()}
+
+
+class SpectralDistance(nn.Module):
+    """Sum over window sizes of: L1 of log-mels, L1 of log-magnitudes, spectral convergence."""
+
+    def __init__(self, sample_rate: int, windows: tuple[int, ...] = (128, 256, 512, 1024, 2048)):
+        super().__init__()
+        self.windows = windows
+        for n in windows:
+            self.register_buffer(f"window{n}", torch.hann_window(n), persistent=False)
+            filters = mel_filters(sample_rate, n, max(6, n // 16))
+            self.register_buffer(f"filters{n}", filters, persistent=False)
+
+    def forward(self, made: Tensor, true: Tensor) -> dict[str, Tensor]:
+        mel = magnitude = convergence = 0.0
+        for n in self.windows:
+            window, filters = getattr(self, f"window{n}"), getattr(self, f"filters{n}")
+            a, b = (stft_magnitude(x, window, n // 4).transpose(1, 2) for x in (made, true))
+            floor = 1e-2 * n / 960  # the same loudness at every window size
+            mel = mel + _log_l1(a @ filters, b @ filters, floor)
+            magnitude = magnitude + _log_l1(a, b, floor)
+            convergence = convergence + (a - b).norm() / b.norm().clamp(min=1e-3)
+        count = len(self.windows)
+        loss = (mel + 0.3 * magnitude + 0.3 * convergence) / count
+        return {"loss": loss, "mel": mel.detach() / count}
+
+
+def _log_l1(a: Tensor, b: Tensor, floor: float) -> Tensor:
+    return F.l1_loss(a.clamp(min=floor).log(), b.clamp(min=floor).log())
+
+
+@dataclass
+class CodecTask:
+    """Random windows of all clips, every second of audio equally likely."""
+
+    half: TokenHalf | WaveHalf
+    train: AudioStore
+    valid: AudioStore
+    batch_size: int
+    seconds: float
+    seed: int = 0
+
+    def batch(self, step: int, rank: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([self.seed, step, rank])
+        seconds = self.train.seconds
+        chosen = rng.choice(len(seconds), self.batch_size, p=seconds / seconds.sum())
+        gains = 10 ** (rng.uniform(-12, 3, self.batch_size) / 20)
+        windows = [
+            (self.train.window(i, self._length(), rng) * gain).clip(-1, 1)
+            for i, gain in zip(chosen, gains, strict=True)
+        ]
+        return {"wave": torch.from_numpy(np.stack(windows).astype(np.float32))}
+
+    def validate(self, module: nn.Module) -> dict[str, float]:
+        rng = np.random.default_rng(0)
+        count = min(96, len(self.valid.clips))
+        picks = rng.permutation(len(self.valid.clips))[:count]
+        waves = torch.from_numpy(np.stack([self.valid.window(i, self._length(), rng) for i in picks]))
+        sums: dict[str, float] = {}
+        for wave in waves.split(16):
+            for name, value in module.validate(wave.to(_device(module))).items():
+                sums[name] = sums.get(name, 0.0) + float(value) * len(wave) / count
+        return sums
+
+    def show(self, module: nn.Module, folder: Path) -> None:
+        import soundfile
+
+        folder.mkdir(exist_ok=True)
+        codec = self.half.codec
+        rng = np.random.default_rng(1)
+        for number in range(min(4, len(self.valid.clips))):
+            wave = self.valid.window(number * len(self.valid.clips) // 4, 4 * codec.sample_rate, rng)
+            with torch.no_grad():
+                made = codec.decode(codec.encode(torch.from_numpy(wave)[None, None].to(_device(module))))
+            soundfile.write(folder / f"{number}_in.wav", wave, codec.sample_rate)
+            soundfile.write(folder / f"{number}_out.wav", made[0, 0].cpu().numpy(), codec.sample_rate)
+
+    def _length(self) -> int:
+        frame = self.half.codec.config.hop * self.half.codec.config.stride
+        return round(self.seconds * self.half.codec.sample_rate / frame) * frame
+
+
+def _device(module: nn.Module) -> torch.device:
+    return next(module.parameters()).device
+
+
+def train_codec(
+    recipe: CodecRecipe, sources: list[Path], run: Path, *, resume: bool = False, **options: Any
+) -> Path:
+    """Carry out a codec recipe; returns the folder of the finished model, `run`/model."""
+    clips, _ = recipe_clips(recipe.data, sources)
+    stores = [
+        store_audio([c for c in clips if c.split == split], run / "audio" / split, recipe.model.sample_rate)[0]
+        for split in ("train", "valid")
+    ]
+    torch.manual_seed(recipe.tokens.seed)
+    codec = NeuralCodec(recipe.model)
+    for name, half in (("tokens", TokenHalf), ("waves", WaveHalf)):
+        phase: Phase = getattr(recipe, name)
+        codec.requires_grad_(True)
+        module = half(codec)
+        task = CodecTask(module, *stores, phase.batch, phase.seconds, phase.seed)
+        average = train(module, task, phase, run / name, resume=resume, **options)
+        module.load_state_dict(average, strict=False)
+    folder = run / "model"
+    save_model(folder, "codec", recipe.model, codec)
+    return folder

@@ -1,0 +1,93 @@
+"""Recipes: one YAML file that says what to train, on which clips, for how long."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from maskaudio.codec.neural import CodecConfig
+from maskaudio.config import from_dict
+from maskaudio.errors import UsageError
+from maskaudio.text.encoder import TextConfig
+from maskaudio.training.clips import Clip, Refused, find_clips
+from maskaudio.training.trainer import Schedule
+
+
+@dataclass(frozen=True)
+class Phase(Schedule):
+    """One stretch of training: a schedule, and how many clips of how many seconds make a batch."""
+
+    batch: int = 16
+    seconds: float = 2.56
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which clips to use."""
+
+    without: dict[str, Any] = field(default_factory=dict)  # clips whose metadata say this are left out
+    valid_share: float = 0.02  # kept for validation where the metadata name no split
+
+
+@dataclass(frozen=True)
+class CodecRecipe:
+    """`maskaudio train codec`: tokens ⇄ log-mel, then log-mel → wave."""
+
+    tokens: Phase
+    waves: Phase
+    model: CodecConfig = CodecConfig()
+    data: Data = Data()
+
+
+@dataclass(frozen=True)
+class SoundRecipe:
+    """`maskaudio train sound`: text → sound on the tokens of `codec` (a model name or folder)."""
+
+    training: Schedule
+    codec: str = "codec"
+    words: str = "words"  # the table of word-piece embeddings the text encoder starts from
+    transformer: dict[str, Any] = field(default_factory=dict)  # what differs from TransformerConfig
+    text: TextConfig = TextConfig()
+    span: int = 2  # frames
+    frames: int = 1600  # in a batch, over all clips
+    mixes: int = 1500  # pairs of clips heard at once, made on the way
+    data: Data = Data()
+
+
+def read_recipe(cls: type, path: Path, overrides: list[str] | None = None) -> Any:
+    """The recipe at `path` as the dataclass `cls`, with `key.sub=value` overrides (values are YAML)."""
+    import yaml
+
+    try:
+        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the recipe ({error.strerror})") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: not YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: a recipe is a table of fields")
+    for item in overrides or []:
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise UsageError(f"--set {item}: expected key=value")
+        *parents, last = key.split(".")
+        place = table
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = yaml.safe_load(value)
+    return from_dict(cls, table, path.name)
+
+
+def recipe_clips(data: Data, sources: list[Path]) -> tuple[list[Clip], list[Refused]]:
+    """The clips of all `sources` that the recipe wants, and the refused ones with reasons."""
+    clips: list[Clip] = []
+    refused: list[Refused] = []
+    for source in sources:
+        found, bad = find_clips(source, data.valid_share)
+        refused += bad
+        for clip in found:
+            odd = [k for k, v in data.without.items() if clip.fields.get(k) == v]
+            if odd:
+                refused.append(Refused(clip.name, f"left out by the recipe: {odd[0]}={data.without[odd[0]]}"))
+            else:
+                clips.append(clip)
+    return clips, refused

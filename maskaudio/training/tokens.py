@@ -1,0 +1,89 @@
+"""The codes of every clip, computed once: what generators are trained on."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from maskaudio.codec.protocol import Codec
+from maskaudio.training.clips import Clip
+from maskaudio.training.store import AudioStore
+
+SILENCE = 0.6  # seconds of silence encoded after each clip; its last frame is what silence sounds like
+
+
+@dataclass
+class TokenStore:
+    """`codes(i)` are the codes [K, T] of clip i; `silence` [K] is one frame of silence."""
+
+    clips: list[Clip]
+    grid: np.ndarray  # [K, total frames] uint16
+    offsets: np.ndarray
+    silence: np.ndarray
+
+    def codes(self, index: int) -> np.ndarray:
+        """Codes [K, T] of clip `index`."""
+        return self.grid[:, self.offsets[index] : self.offsets[index + 1]]
+
+
+def store_tokens(store: AudioStore, codec: Codec, path: Path, *, mixes: int = 0, seed: int = 0) -> TokenStore:
+    """Encode all clips of `store`, and `mixes` random pairs of them heard at once, into `path` (or reuse it)."""
+    clips, waves = _clips_and_mixes(store, mixes, seed)
+    key = f"{codec.name} {len(clips)} {seed} {store.offsets[-1]}"
+    if path.is_file():
+        with safe_open(path, "np") as file:
+            if (file.metadata() or {}).get("key") == key:
+                parts = [file.get_tensor(n) for n in ("grid", "offsets", "silence")]
+                return TokenStore(clips, *parts)
+    grids, offsets = [], [0]
+    for wave in waves:
+        codes = _encode(codec, wave)
+        grids.append(codes)
+        offsets.append(offsets[-1] + codes.shape[1])
+    silence = _encode(codec, np.zeros(int(codec.sample_rate), np.float32))[:, 12].copy()
+    parts = {"grid": np.concatenate(grids, 1), "offsets": np.array(offsets), "silence": silence}
+    save_file(parts, path, metadata={"key": key})
+    return TokenStore(clips, parts["grid"], parts["offsets"], silence)
+
+
+@torch.inference_mode()
+def _encode(codec: Codec, wave: np.ndarray) -> np.ndarray:
+    return codec.encode(torch.from_numpy(wave)[None, None])[0].numpy().astype(np.uint16)
+
+
+def _clips_and_mixes(store: AudioStore, mixes: int, seed: int):  # noqa: ANN202
+    """All clips with their waves, then random pairs of captioned ones; the waves come one at a time."""
+    rng = np.random.default_rng([seed, 99])
+    captioned = [i for i, clip in enumerate(store.clips) if clip.captions and "mix" not in clip.fields.get("tags", ())]
+    pairs = [rng.choice(captioned, 2, replace=False) for _ in range(mixes)] if len(captioned) > 1 else []
+    gains = rng.uniform(-9, 3, len(pairs))
+    mixed = [_mixed_clip(store.clips[a], store.clips[b], gain) for (a, b), gain in zip(pairs, gains, strict=True)]
+
+    def waves():  # noqa: ANN202
+        for i in range(len(store.clips)):
+            yield store.wave(i).astype(np.float32) / 32768.0
+        for (a, b), gain in zip(pairs, gains, strict=True):
+            yield _mix(store.wave(a), store.wave(b), gain)
+
+    return store.clips + mixed, waves()
+
+
+def _mix(front: np.ndarray, back: np.ndarray, gain: float) -> np.ndarray:
+    """`back`, repeated or cut to the length of `front`, `gain` dB above it."""
+    front, back = (x.astype(np.float32) / 32768.0 for x in (front, back))
+    back = np.tile(back, -(-len(front) // len(back)))[: len(front)]
+    level = np.sqrt((front**2).mean() / max(1e-8, float((back**2).mean())))
+    wave = front + back * level * 10 ** (gain / 20)
+    return (wave * min(1.0, 0.9 / max(1e-6, float(np.abs(wave).max())))).astype(np.float32)
+
+
+def _mixed_clip(front: Clip, back: Clip, gain: float) -> Clip:
+    a, b = front.captions[0].rstrip("."), back.captions[0].rstrip(".")
+    captions = [f"{a} and {b}", f"{b} and {a}", f"{a} together with {b}"]
+    if gain < -4:
+        captions = [f"{a} with {b} in the background", f"{a} and {b}"]
+    fields = {"tags": ["mix"], "label": front.fields.get("label")}
+    return replace(front, name=f"{front.name}+{back.name}", captions=tuple(captions), fields=fields)

@@ -1,0 +1,113 @@
+"""The decode loop against a network whose answers are known."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maskaudio.decoding.engine import Grid, decode
+from maskaudio.decoding.plan import Plan, StagePlan, default_plan, make_plan, split_steps
+from maskaudio.errors import UsageError
+
+VOCAB = 11
+
+
+class Oracle:
+    """Wants token (frame + stream) mod VOCAB everywhere; counts what it is asked."""
+
+    vocab = VOCAB
+
+    def __init__(self):
+        self.rows, self.passes = [], []
+
+    def logits(self, codes, stage, condition, cells):
+        assert (codes[:, stage][cells] == VOCAB).all(), "asked for a cell that is known"
+        self.rows.append(int(cells.sum()))
+        self.passes.append(codes.shape[0])
+        want = (torch.arange(codes.shape[2]) + stage) % VOCAB
+        logits = 12.0 * torch.nn.functional.one_hot(want, VOCAB).float()
+        return (logits * condition)[None].expand(len(codes), -1, -1)[cells]
+
+    def join(self, first, second):
+        return first
+
+
+def plan(*steps, **kwargs):
+    return Plan(tuple(StagePlan(n, **kwargs) for n in steps), span_length=2)
+
+
+@given(
+    frames=st.integers(1, 40),
+    steps=st.lists(st.integers(1, 6), min_size=1, max_size=3),
+    seed=st.integers(0, 10**6),
+    span=st.integers(1, 4),
+    noise=st.floats(0, 5),
+)
+@settings(deadline=None)
+def test_known_cells_never_change_and_all_others_are_filled(frames, steps, seed, span, noise):
+    generator = torch.Generator().manual_seed(seed)
+    shape = (2, len(steps), frames)
+    codes = torch.randint(0, VOCAB, shape, generator=generator)
+    known = torch.rand(shape, generator=generator) < 0.4
+    seen = []
+    stages = tuple(StagePlan(n, noise=noise) for n in steps)
+    out = decode(
+        Oracle(), Grid(codes, known), 1.0, Plan(stages, span), [1, 2], observer=lambda p: seen.append(p)
+    )
+    assert torch.equal(out[known], codes[known])
+    assert (out < VOCAB).all() and (out >= 0).all()
+    assert [p.done for p in seen] == list(range(1, sum(steps) + 1))
+    assert all((b.known | ~a.known).all() for a, b in zip(seen, seen[1:], strict=False)), "a cell was hidden again"
+    assert seen[-1].known.all()
+
+
+def test_it_finds_what_the_network_wants():
+    out = decode(Oracle(), Grid.blank(1, 2, 20), 1.0, plan(5, 2, last_temperature=0.1), [0])
+    assert torch.equal(out[0, 1], (torch.arange(20) + 1) % VOCAB)
+
+
+def test_only_masked_cells_are_asked_for_and_fewer_each_step():
+    oracle = Oracle()
+    decode(oracle, Grid.blank(1, 1, 100), 1.0, plan(8), [0])
+    assert oracle.rows[0] == 100 and sorted(oracle.rows, reverse=True) == oracle.rows
+    assert len(set(oracle.rows)) == 8
+
+
+def test_guidance_runs_a_second_row_only_where_it_weighs():
+    oracle = Oracle()
+    stages = (StagePlan(3, guidance=4.0), StagePlan(2))
+    decode(oracle, Grid.blank(1, 2, 30), 1.0, Plan(stages), [0], unconditional=1.0)
+    assert oracle.passes == [2, 2, 2, 1, 1]
+
+
+def test_a_clip_does_not_depend_on_its_neighbours_and_seeds_matter():
+    two = decode(Oracle(), Grid.blank(2, 2, 50), 0.1, plan(4, 2), [7, 8])
+    one = decode(Oracle(), Grid.blank(1, 2, 50), 0.1, plan(4, 2), [8])
+    assert torch.equal(two[1], one[0])
+    assert not torch.equal(two[0], two[1])
+
+
+def test_splitting_steps():
+    assert split_steps(12, 6) == (7, 1, 1, 1, 1, 1)
+    assert split_steps(32, 6) == (22, 2, 2, 2, 2, 2)
+    assert split_steps(6, 6) == (1,) * 6
+    assert split_steps([3, 2], 2) == (3, 2)
+    assert split_steps(9, 1) == (9,)
+    for bad in (5, 0, -1, [1] * 5, [0, 1, 1, 1, 1, 1]):
+        with pytest.raises(UsageError):
+            split_steps(bad, 6)
+
+
+@given(st.integers(1, 12), st.integers(0, 60))
+def test_a_total_of_steps_is_spent_exactly(streams, extra):
+    counts = split_steps(streams + extra, streams)
+    assert sum(counts) == streams + extra and min(counts) >= 1 and max(counts) == counts[0]
+
+
+def test_what_the_user_asks_for_replaces_the_models_own():
+    mine = default_plan(6, 2)
+    changed = make_plan(mine, steps=32, guidance=1.5, temperature=2.0, top_p=0.5, span=4)
+    assert changed.steps == 32 and changed.span_length == 4
+    assert [s.guidance for s in changed.stages] == [1.5, 1, 1, 1, 1, 1]
+    assert changed.stages[1].temperature == 2 * mine.stages[1].temperature
+    assert make_plan(mine) == mine

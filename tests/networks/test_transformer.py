@@ -1,0 +1,72 @@
+"""What a stage may see, and what it may not."""
+
+import pytest
+import torch
+
+from maskaudio.networks.transformer import MaskedTransformer, TransformerConfig
+
+CONFIG = TransformerConfig(streams=3, vocab=20, dim=32, layers=2, heads=2, window=4, condition_dim=16)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return MaskedTransformer(CONFIG).eval()
+
+
+@pytest.fixture(scope="module")
+def condition(model):
+    return model.condition(torch.randn(1, 3, 16), torch.ones(1, 3, dtype=torch.bool))
+
+
+def features(model, condition, codes, stage, **kwargs):
+    with torch.no_grad():
+        return model(codes, stage, condition, **kwargs)
+
+
+def reach(model, condition, stage, **kwargs):
+    """Frames whose features change when frame 30 of 60 changes."""
+    codes = torch.randint(0, 20, (1, 3, 60), generator=torch.Generator().manual_seed(1))
+    other = codes.clone()
+    other[:, 0, 30] = (other[:, 0, 30] + 1) % 20
+    change = features(model, condition, codes, stage, **kwargs) - features(model, condition, other, stage, **kwargs)
+    return (change.abs().amax((0, 2)) > 0).nonzero()[:, 0].tolist()
+
+
+def test_the_first_stream_sees_everything_and_later_ones_a_window(model, condition):
+    assert reach(model, condition, 0) == list(range(60))
+    seen = reach(model, condition, 1)
+    assert seen == list(range(30 - 2 * 4, 30 + 2 * 4 + 1))  # two layers of ± 4
+
+
+def test_causal_features_do_not_see_the_future(model, condition):
+    assert reach(model, condition, 0, causal=True) == list(range(30, 60))
+    assert min(reach(model, condition, 1, causal=True)) == 30
+
+
+def test_a_padded_frame_is_not_attended_to(model, condition):
+    codes = torch.randint(0, 20, (1, 3, 40))
+    valid = torch.arange(40)[None] < 30
+    for stage in (0, 1):
+        padded = features(model, condition, codes, stage, valid=valid)[:, :30]
+        alone = features(model, condition, codes[:, :, :30], stage)
+        assert torch.allclose(padded, alone, atol=1e-5)
+
+
+def test_logits_are_given_for_the_cells_asked_for(model, condition):
+    codes = torch.full((1, 3, 12), 20)
+    cells = torch.zeros(1, 12, dtype=torch.bool)
+    cells[0, [2, 7]] = True
+    with torch.no_grad():
+        some = model.logits(codes, 1, condition, cells)
+        every = model.logits(codes, 1, condition, torch.ones_like(cells))
+    assert some.shape == (2, 20)
+    assert torch.allclose(some, every[[2, 7]], atol=1e-5)
+
+
+def test_joined_conditions_are_two_items(model, condition):
+    other = model.condition(torch.randn(1, 3, 16), torch.ones(1, 3, dtype=torch.bool))
+    codes = torch.full((1, 3, 9), 20)
+    both = features(model, model.join(condition, other), codes.expand(2, -1, -1), 0)
+    assert torch.allclose(both[1], features(model, other, codes, 0)[0], atol=1e-5)
+    assert not torch.allclose(both[0], both[1], atol=1e-3)
