@@ -1,6 +1,7 @@
 """Clips of a captioned corpus (tar shards or a folder with metadata.jsonl), as the benchmarks use them."""
 
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,9 @@ from maskaudio.training.clips import Clip, find_clips, read_clips
 
 SAMPLE_RATE = 24000
 KINDS = ("procedural", "music", "recorded")
+
+Generate = Callable[[list[str], list[int]], list[np.ndarray]]  # prompts, seeds → waves [N] of four seconds
+Resynthesise = Callable[[np.ndarray], np.ndarray]  # wave [N] → what the codec makes of it
 
 
 def find(folders: Iterable[Path]) -> list[Clip]:
@@ -37,3 +41,8 @@ def waves(clips: list[Clip], seconds: float | None = None) -> Iterator[tuple[Cli
         wave, rate = soundfile.read(source, dtype="float32", always_2d=True)
         wave = resample(np.ascontiguousarray(wave.mean(1)), rate, SAMPLE_RATE)
         yield clip, wave if seconds is None else wave[: int(seconds * SAMPLE_RATE)]
+
+
+def seed(text: str) -> int:
+    """A fixed seed for every label or prompt."""
+    return zlib.crc32(text.encode()) % 2**31

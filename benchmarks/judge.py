@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.corpus import KINDS, find, kind, single, waves
+from benchmarks.tables import table
 from maskaudio.evaluation.judge import SECONDS, Judge, load_judge, save_judge
 from maskaudio.evaluation.mel import mel_db
 from maskaudio.evaluation.scores import Share
@@ -140,10 +141,11 @@ def score(judge: Judge, data: list[Path]) -> None:
         hit = (label == ranked[0], label in ranked[:5])
         for name in ("all", kind(clip)):
             hits[name].append(hit)
-    print("| clips | number | top-1 | top-5 |\n|---|---|---|---|")
-    for name in ("all", *KINDS):
-        one, five = (Share.of([h[i] for h in hits[name]]) for i in (0, 1))
-        print(f"| {name} | {len(hits[name])} | {one} | {five} |")
+    rows = [
+        [name, len(hits[name]), *(Share.of([hit[i] for hit in hits[name]]) for i in (0, 1))]
+        for name in ("all", *KINDS)
+    ]
+    print(table(["clips", "number", "top-1", "top-5"], rows))
 
 
 if __name__ == "__main__":

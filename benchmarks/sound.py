@@ -9,7 +9,6 @@ RUN/sound.json, every clip to RUN as FLAC.
 
 import argparse
 import json
-import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,20 +16,24 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.corpus import KINDS, SAMPLE_RATE, find, kind, single, waves
+from benchmarks.copies import copies_table, measure_copies, measure_seeds
+from benchmarks.corpus import KINDS, SAMPLE_RATE, Generate, Resynthesise, find, kind, seed, single, waves
 from benchmarks.judge import JUDGE
+from benchmarks.tables import table
 from maskaudio.errors import UsageError
 from maskaudio.evaluation.captions import NearestCaption, unseen, words
-from maskaudio.evaluation.copies import nearest, picture
 from maskaudio.evaluation.judge import SECONDS, Judge, load_judge
 from maskaudio.evaluation.scores import Share
 from maskaudio.training.clips import Clip
 
 PROMPTS = Path(__file__).parent / "prompts.json"
-TITLES = {"unseen": "key word in no caption", "two": "two events", "manner": "count or manner"}
-
-Generate = Callable[[list[str], list[int]], list[np.ndarray]]  # prompts, seeds → waves [N] of four seconds
-Resynthesise = Callable[[np.ndarray], np.ndarray]
+Lookup = Callable[[str], tuple[str, ...]]  # prompt → labels
+TITLES = {
+    "unseen": "key word never seen in training",
+    "swapped": "key word in no caption, but swapped in for a neighbour in training",
+    "two": "two events",
+    "manner": "count or manner",
+}
 
 
 @dataclass(frozen=True)
@@ -53,33 +56,31 @@ def main() -> None:
     parser.add_argument("--data", type=Path, action="append", required=True, metavar="DIR")
     parser.add_argument("--unseen", type=Path, action="append", required=True, metavar="DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN")
-    parser.add_argument("--model", default="sound")
-    parser.add_argument("--codec", default="codec")
+    parser.add_argument("--model", default="sound", metavar="NAME|PATH")
+    parser.add_argument("--codec", default="codec", metavar="NAME|PATH")
     parser.add_argument("--judge", type=Path, default=JUDGE)
     args = parser.parse_args()
 
     judge, generate, resynthesise = load_judge(args.judge), library(args.model), codec(args.codec)
     clips = [c for c in find(args.data) if c.fields.get("permissive", True)]
     train = [c for c in clips if c.split == "train"]
-    groups = read_prompts(train)
+    groups = split_unseen(read_prompts(train), swapped_in(args.model, train))
     originals = one_clip_a_label(clips, covered_labels(args.model, judge))
-    args.out.mkdir(parents=True, exist_ok=True)
 
-    made = generate([c.captions[0] for c in originals.values()], [seed(label) for label in originals])
-    keep(args.out, list(originals), made)
+    prompts = [clip.captions[0] for clip in originals.values()]
+    made = generate(prompts, [seed(label) for label in originals])
+    keep(args.out / "covered", list(originals), made)
     covered = judge_covered(judge, originals, made, resynthesise)
     print(covered_table(covered), flush=True)
-    opened = {name: judge_open(judge, rows, generate, args.out) for name, rows in groups.items()}
-    print(open_table(opened, train), flush=True)
-    copies = measure_copies(
-        dict(zip(originals, made, strict=True)), train, find(args.unseen), resynthesise
-    )
-    copies["two seeds"] = measure_seeds(list(originals.values()), made, generate)
-    print(copies_table(copies))
+    opened = {name: judge_open(judge, rows, generate, args.out / name) for name, rows in groups.items()}
+    print(open_table(opened, {"nearest caption": captions(train), "nearest vectors": vectors(args.model)}))
+    copies = measure_copies(dict(zip(originals, made, strict=True)), train, find(args.unseen), resynthesise)
+    seeds = measure_seeds(prompts, made, generate)
+    print(copies_table(copies, seeds))
     report = {
         "covered": {name: [asdict(h) for h in heard] for name, heard in covered.items()},
         "open": {name: [asdict(h) for h in heard] for name, heard in opened.items()},
-        "copies": copies,
+        "distances": copies | seeds,
     }
     (args.out / "sound.json").write_text(json.dumps(report, indent=1))
 
@@ -113,15 +114,10 @@ def codec(name: str) -> Resynthesise:
 
 
 def covered_labels(model: str, judge: Judge) -> list[str]:
-    """The classes that the model says it covers. Raises UsageError where the judge knows one of them not."""
-    from maskaudio.checkpoints.folder import read_config
+    """The classes that the model says it covers. Raises UsageError where the judge does not know one."""
+    from maskaudio.checkpoints.registry import find_model, read_config
 
-    folder = Path(model)
-    if not (folder / "config.json").is_file():
-        from maskaudio import models
-
-        folder = Path(next(iter(models.__path__))) / model
-    classes = read_config(folder)["classes"]
+    classes = read_config(find_model(model, "sound"))["classes"]
     strange = sorted(set(classes) - set(judge.labels))
     if strange:
         raise UsageError(f"the judge does not know '{strange[0]}'; train one on data that has it")
@@ -149,21 +145,36 @@ def read_prompts(train: list[Clip]) -> dict[str, list[dict]]:
     return groups
 
 
-def seed(text: str) -> int:
-    """A fixed seed for every label or prompt."""
-    return zlib.crc32(text.encode()) % 2**31
+def split_unseen(groups: dict[str, list[dict]], swapped: set[str]) -> dict[str, list[dict]]:
+    """The group of unseen key words in two, those of `swapped` apart, and the other groups."""
+    apart: dict[str, list[dict]] = {"unseen": [], "swapped": []}
+    for row in groups["unseen"]:
+        words_of_key = {word for word in words(row["prompt"]) if word.startswith(row["key"])}
+        apart["swapped" if words_of_key & swapped else "unseen"].append(row)
+    return apart | {name: rows for name, rows in groups.items() if name not in apart}
+
+
+def swapped_in(model: str, train: list[Clip]) -> set[str]:
+    """Words that training puts in the place of a caption's word now and then: its neighbours in meaning."""
+    from maskaudio.pipelines.text_to_audio import load
+    from maskaudio.training.sound import near_words
+
+    table = load(model).words
+    near = near_words(table, [text for clip in train for text in clip.captions])
+    return {table.word(index) for found in near.values() for index in found}
 
 
 def keep(folder: Path, names: list[str], made: list[np.ndarray]) -> None:
     """Write the clips so that they can be listened to."""
     import soundfile
 
+    folder.mkdir(parents=True, exist_ok=True)
     for name, wave in zip(names, made, strict=True):
         soundfile.write(folder / f"{'-'.join(words(name))}.flac", wave.clip(-1, 1), SAMPLE_RATE)
 
 
-def ranked(judge: Judge, batch: list[np.ndarray]) -> list[list[str]]:
-    """The five likeliest labels of every wave."""
+def top_five(judge: Judge, batch: list[np.ndarray]) -> list[list[str]]:
+    """The likeliest labels of every wave."""
     return [judge.rank(torch.from_numpy(wave)[None])[0][:5] for wave in batch]
 
 
@@ -171,7 +182,7 @@ def judge_covered(
     judge: Judge, originals: dict[str, Clip], made: list[np.ndarray], resynthesise: Resynthesise
 ) -> dict[str, list[Heard]]:
     """One clip a label: originals, the same through the codec, generated ones, and those of other prompts."""
-    real = {c.fields["label"]: wave for c, wave in waves(list(originals.values()), SECONDS)}
+    real = {clip.fields["label"]: wave for clip, wave in waves(list(originals.values()), SECONDS)}
     real = [real[label] for label in originals]
     half = len(made) // 2
     systems = {
@@ -183,30 +194,25 @@ def judge_covered(
     return {
         name: [
             Heard(clip.captions[0], [[label]], top, kind(clip))
-            for (label, clip), top in zip(originals.items(), ranked(judge, batch), strict=True)
+            for (label, clip), top in zip(originals.items(), top_five(judge, batch), strict=True)
         ]
         for name, batch in systems.items()
     }
 
 
 def covered_table(covered: dict[str, list[Heard]]) -> str:
-    lines = [
-        "| clips | top-1 | top-5 | " + " | ".join(f"{name} 1 / 5" for name in KINDS) + " |",
-        "|---" * (3 + len(KINDS)) + "|",
-    ]
+    """Top-1 and top-5, in all and by how the label's original was made."""
+    means = {name: [np.mean([h.share(k) for h in heard]) for k in (1, 5)] for name, heard in covered.items()}
+    rows = []
     for name, heard in covered.items():
-        cells = [str(Share.of([h.share(k) for h in heard])) for k in (1, 5)]
+        row = [name, *(Share.of([h.share(k) for h in heard]) for k in (1, 5))]
         for part in KINDS:
-            own = [h for h in heard if h.kind == part]
-            both = [f"{100 * Share.of([h.share(k) for h in own]).value:.0f}" for k in (1, 5)]
-            cells.append(f"{' / '.join(both)} % of {len(own)}")
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    rates = [
-        np.mean([h.share(k) for h in covered["generated"]])
-        / max(1e-9, np.mean([h.share(k) for h in covered["codec resynthesis"]]))
-        for k in (1, 5)
-    ]
-    return "\n".join([*lines, "", f"Generated / codec resynthesis: {rates[0]:.2f} (top-1), {rates[1]:.2f} (top-5)"])
+            one, five = (Share.of([h.share(k) for h in heard if h.kind == part]) for k in (1, 5))
+            row.append(f"{100 * one.value:.0f} / {100 * five.value:.0f} % of {one.count}")
+        rows.append(row)
+    ratios = (g / max(c, 1e-9) for g, c in zip(means["generated"], means["codec resynthesis"], strict=True))
+    text = table(["clips", "top-1", "top-5", *(f"{part}, top-1 / top-5" for part in KINDS)], rows)
+    return text + "\nGenerated / codec resynthesis: {:.2f} (top-1), {:.2f} (top-5)\n".format(*ratios)
 
 
 def judge_open(judge: Judge, rows: list[dict], generate: Generate, folder: Path) -> list[Heard]:
@@ -214,75 +220,38 @@ def judge_open(judge: Judge, rows: list[dict], generate: Generate, folder: Path)
     prompts = [row["prompt"] for row in rows]
     made = generate(prompts, [seed(p) for p in prompts])
     keep(folder, prompts, made)
-    tops = ranked(judge, made)
+    tops = top_five(judge, made)
     return [Heard(r["prompt"], r["events"], top) for r, top in zip(rows, tops, strict=True)]
 
 
-def open_table(opened: dict[str, list[Heard]], train: list[Clip]) -> str:
-    """Events heard among the judge's five, beside a lookup whose labels count as they stand."""
-    lookup = NearestCaption([(t, tuple(c.fields["labels"])) for c in train for t in c.captions])
-    lines = ["| prompts | number | top-5 | all events in top-5 | shuffled prompts | nearest caption |", "|---" * 6 + "|"]
+def open_table(opened: dict[str, list[Heard]], lookups: dict[str, Lookup]) -> str:
+    """Events heard among the judge's five, beside lookups whose labels count as they stand."""
+    rows = []
     for name, heard in opened.items():
         half = len(heard) // 2
-        found = [Heard(h.prompt, h.events, list(lookup.labels(h.prompt))) for h in heard]
         columns = [
             [h.share(5) for h in heard],
-            [float(h.share(5) == 1) for h in heard],
+            [h.share(5) == 1 for h in heard],
             [h.share(5, o.events) for h, o in zip(heard, heard[half:] + heard[:half], strict=True)],
-            [h.share(5) for h in found],
         ]
-        cells = " | ".join(str(Share.of(column)) for column in columns)
-        lines.append(f"| {TITLES[name]} | {len(heard)} | {cells} |")
-    return "\n".join(lines)
+        for lookup in lookups.values():
+            columns.append([Heard(h.prompt, h.events, list(lookup(h.prompt))).share(5) for h in heard])
+        rows.append([TITLES[name], len(heard), *map(Share.of, columns)])
+    return table(["prompts", "number", "top-5", "all events", "shuffled prompts", *lookups], rows)
 
 
-def measure_copies(
-    made: dict[str, np.ndarray], train: list[Clip], fresh: list[Clip], resynthesise: Resynthesise
-) -> dict[str, list[float]]:
-    """Distance in dB to the nearest training clip of the label: generated clips, and real unseen ones.
-
-    The unseen ones also through the codec, whose errors the generated clips carry too.
-    """
-    known: dict[str, list[torch.Tensor]] = {label: [] for label in made}
-    mine = [c for c in train if single(c) and c.fields["label"] in known]
-    for clip, wave in waves(mine):
-        known[clip.fields["label"]].append(picture(wave))
-    known = {label: pictures for label, pictures in known.items() if pictures}
-    result = {"generated": [nearest(picture(made[label]), known[label]) for label in known]}
-    result |= {"unseen": [], "unseen through the codec": []}
-    few: dict[str, list[Clip]] = {label: [] for label in known}
-    for clip in fresh:
-        label = clip.fields["label"]
-        if single(clip) and clip.fields.get("permissive", True) and len(few.get(label, "four")) < 4:
-            few[label].append(clip)
-    for clip, wave in waves([c for group in few.values() for c in group], SECONDS):
-        own = known[clip.fields["label"]]
-        result["unseen"].append(nearest(picture(wave), own))
-        result["unseen through the codec"].append(nearest(picture(resynthesise(wave)), own))
-    return result
+def captions(train: list[Clip]) -> Lookup:
+    """The labels of the training caption nearest in words."""
+    return NearestCaption([(text, tuple(c.fields["labels"])) for c in train for text in c.captions]).labels
 
 
-def measure_seeds(originals: list[Clip], made: list[np.ndarray], generate: Generate, every: int = 5) -> list[float]:
-    """Distance in dB of two clips of one prompt made with different seeds, for some of the prompts."""
-    some = range(0, len(made), every)
-    prompts = [originals[i].captions[0] for i in some]
-    again = generate(prompts, [seed(p) + 1 for p in prompts])
-    return [nearest(picture(made[i]), [picture(wave)]) for i, wave in zip(some, again, strict=True)]
+def vectors(model: str) -> Lookup:
+    """The label whose description is nearest by the model's own word vectors."""
+    from maskaudio.pipelines.text_to_audio import load
 
-
-def copies_table(copies: dict[str, list[float]]) -> str:
-    lines = ["| distance in dB to the nearest training clip of the label | clips | 5th percentile | median |", "|---" * 4 + "|"]
-    for name, values in copies.items():
-        if name == "two seeds":
-            continue
-        low, middle = np.percentile(values, [5, 50])
-        lines.append(f"| {name} | {len(values)} | {low:.2f} | {middle:.2f} |")
-    for name in ("unseen", "unseen through the codec"):
-        nearer = Share.of(np.array(copies["generated"]) < np.percentile(copies[name], 5))
-        lines.append(f"\nGenerated clips nearer than the 5th percentile of those {name}: {nearer}")
-    seeds = copies["two seeds"]
-    lines.append(f"\nTwo seeds of {len(seeds)} prompts differ by {np.median(seeds):.2f} dB (least {min(seeds):.2f} dB)")
-    return "\n".join(lines)
+    sound = load(model)
+    label = {caption: label for label, caption in sound.described.items()}
+    return lambda prompt: (label[sound.nearest(prompt)[0]],)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,9 @@ from maskaudio.errors import MaskaudioError, UsageError
 # rich help would triple the time of --help
 app = typer.Typer(
     name="maskaudio",
-    help="Words to sound files, on the machine you own.",
+    epilog="Every option can stand in the environment: MASKAUDIO_GENERATE_DURATION=2.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
 )
 app.command()(generate.generate)
 app.add_typer(models.app, name="models")
@@ -26,8 +25,10 @@ app.command()(doctor.doctor)
 
 
 @app.callback(invoke_without_command=True)
-def root(version: options.Version = False) -> None:
+def root(context: typer.Context, version: options.Version = False) -> None:
     """Words to sound files, on the machine you own."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 def main() -> NoReturn:
@@ -61,25 +62,23 @@ def _run() -> int:
         return _fail("stopped", 1)
     except (BrokenPipeError, KeyboardInterrupt):
         raise
-    except ModuleNotFoundError as error:
-        if options.debugging or (error.name or "").startswith("maskaudio"):
-            raise
-        return _fail(f"this needs the Python package '{error.name}': pip install {error.name}", 1)
-    except UsageError as error:
-        return _expected(error, 2)
-    except MaskaudioError as error:
-        return _expected(error, 1)
     except Exception as error:
         if options.debugging:
             raise
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
-        return _fail(f"internal error ({what}); --debug shows where", 1)
+        return _fail(*_explain(error))
 
 
-def _expected(error: MaskaudioError, code: int) -> int:
-    if options.debugging:
-        raise error
-    return _fail(str(error), code)
+def _explain(error: Exception) -> tuple[str, int]:
+    """One line and an exit code for whatever a command raised."""
+    if isinstance(error, MaskaudioError):
+        return str(error), 2 if isinstance(error, UsageError) else 1
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("maskaudio"):
+        package = {"yaml": "pyyaml"}.get(error.name, error.name)
+        return f"this needs the Python package {package}: pip install {package}", 1
+    if isinstance(error, OSError) and error.strerror:  # a full disk, a name too long, a lost permission
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror, 1
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    return f"internal error ({what}); --debug shows where", 1
 
 
 def _fail(message: str, code: int) -> int:

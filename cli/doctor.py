@@ -61,9 +61,8 @@ def _versions() -> dict[str, str]:
 def _devices() -> dict[str, str]:
     import torch
 
-    found = {
-        "cpu": f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
-    }
+    cpu = torch.backends.cpu.get_cpu_capability()
+    found = {"cpu": f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, {cpu}"}
     for index in range(torch.cuda.device_count()):
         found[f"cuda:{index}"] = torch.cuda.get_device_name(index)
     if torch.backends.mps.is_available():

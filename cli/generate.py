@@ -3,54 +3,53 @@
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from maskaudio.cli import options
 from maskaudio.errors import UsageError
 
-if TYPE_CHECKING:
-    from maskaudio.audio import Audio
-    from maskaudio.cli.output import Target
-
 SEEDS = 1 << 32
 
 
 def generate(
-    prompt: Annotated[str, typer.Argument(help="What it should sound like; - reads it from stdin.")],
+    prompt: Annotated[
+        str, typer.Argument(metavar="PROMPT", help="What it should sound like; - reads it from stdin.")
+    ],
     out: Annotated[
-        str | None, typer.Option("-o", "--out", help="File, folder, or - for stdout. [default: named here]")
+        str | None, options.option("-o", "--out", help="File, folder, or - for stdout. [default: named here]")
     ] = None,
     format: Annotated[
-        str | None, typer.Option("-f", "--format", help="wav, flac, ogg, opus, mp3 or raw. [default: suffix]")
+        str | None,
+        options.option("-f", "--format", help="wav, flac, ogg, opus, mp3 or raw. [default: suffix]"),
     ] = None,
-    duration: Annotated[float, typer.Option("-d", "--duration", help="Seconds.")] = 4.0,
-    count: Annotated[int, typer.Option("-n", "--count", min=1, max=1000, help="How many clips.")] = 1,
+    duration: Annotated[float, options.option("-d", "--duration", help="Seconds.")] = 4.0,
+    count: Annotated[int, options.option("-n", "--count", min=1, max=1000, help="How many clips.")] = 1,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, max=SEEDS - 1, help="The same seed, the same file.")
+        int | None, options.option("--seed", min=0, max=SEEDS - 1, help="The same seed, the same file.")
     ] = None,
-    model: Annotated[str, typer.Option("-m", "--model", help="A model's name or folder.")] = "sound",
+    model: Annotated[str, options.option("-m", "--model", help="A model's name or folder.")] = "sound",
     steps: Annotated[
-        str | None, typer.Option("--steps", help="Steps in all, or per stage: 8,2,1,1.")
+        str | None, options.option("--steps", help="Steps in all, or per stage: 8,2,1,1.")
     ] = None,
     guidance: Annotated[
-        float | None, typer.Option("--guidance", help="How closely to follow the words; 1 = no guidance.")
+        float | None, options.option("--guidance", help="How closely to follow the words; 1 = no guidance.")
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option("--temperature", help="More is more varied, less is safer.")
+        float | None, options.option("--temperature", help="More is more varied, less is safer.")
     ] = None,
     top_p: Annotated[
-        float | None, typer.Option("--top-p", help="Draw from the likeliest tokens of this total share.")
+        float | None, options.option("--top-p", help="Draw from the likeliest tokens of this total share.")
     ] = None,
-    span: Annotated[
-        int | None, typer.Option("--span", help="Frames that are revealed together.")
-    ] = None,
+    span: Annotated[int | None, options.option("--span", help="Frames that are revealed together.")] = None,
     negative: Annotated[
-        str | None, typer.Option("--negative", help="What it should not sound like.")
+        str | None, options.option("--negative", help="What it should not sound like.")
     ] = None,
-    play: Annotated[bool, typer.Option("--play", help="Play what was made (needs sounddevice).")] = False,
-    no_tags: Annotated[bool, typer.Option("--no-tags", help="Do not say in the file how it was made.")] = False,
+    play: Annotated[bool, options.option("--play", help="Play what was made (needs sounddevice).")] = False,
+    no_tags: Annotated[
+        bool, options.option("--no-tags", help="Do not say in the file how it was made.")
+    ] = False,
     overwrite: options.Overwrite = False,
     device: options.Device = options.DeviceName.auto,
     threads: options.Threads = None,
@@ -68,48 +67,42 @@ def generate(
     seed = _draw_seed() if seed is None else seed
     seeds = [(seed + i) % SEEDS for i in range(count)]
 
+    from maskaudio.audio import encode_audio
     from maskaudio.cli.output import plan_targets
+    from maskaudio.cli.playing import play_audio
+    from maskaudio.cli.progress import live_progress
 
     targets = plan_targets(out, format, text, seeds)
     options.set_up(quiet=quiet, verbose=verbose, threads=threads, offline=offline)
 
-    from maskaudio.cli.progress import live_progress
+    from maskaudio.pipelines import text_to_audio
 
-    started = time.perf_counter()
-    with live_progress(not quiet) as observer:
-        from maskaudio.pipelines import text_to_audio
-
-        clips = text_to_audio.generate(
-            [text] * count,
-            duration=duration,
-            seed=seeds,
-            model=model,
-            steps=per_stage,
-            guidance=guidance,
-            temperature=temperature,
-            top_p=top_p,
-            span=span,
-            negative=negative,
-            device=device.value,
-            observer=observer,
-        )
-    took = (time.perf_counter() - started) / count
-    for clip, number, target in zip(clips, seeds, targets, strict=True):
-        path = _write(clip, target, tags=not no_tags, overwrite=overwrite)
-        speed = clip.duration / took
+    settings = {"duration": duration, "model": model, "steps": per_stage, "guidance": guidance}
+    settings |= {"temperature": temperature, "top_p": top_p, "span": span, "negative": negative}
+    for number, target in zip(seeds, targets, strict=True):  # one by one: a batch would round differently
+        started = time.perf_counter()
+        with live_progress(not quiet) as observer:
+            clip = text_to_audio.generate(
+                text, seed=number, device=device.value, observer=observer, **settings
+            )
+        took = time.perf_counter() - started
+        path = target.write(encode_audio(clip, target.format, tags=not no_tags), overwrite=overwrite)
         if not quiet:
             options.say(
-                f"wrote {path}: {clip.duration:.2f} s of sound in {took:.2f} s"
-                f" ({speed:.1f} times real time), seed {number}"
+                f"wrote {'to stdout' if target.is_stdout else path}: {clip.duration:.2f} s of sound"
+                f" in {took:.2f} s ({clip.duration / took:.1f} times real time), seed {number}"
             )
         if as_json:
-            made = {"file": path, "format": target.format, "prompt": text, "seed": number, "model": model}
+            made = {
+                "file": str(path),
+                "format": target.format,
+                "prompt": text,
+                "seed": number,
+                "model": model,
+            }
             made |= {"duration": clip.duration, "sample_rate": clip.sample_rate, "seconds": round(took, 3)}
-            print(json.dumps(made | {"tags": clip.tags}, ensure_ascii=False))
-    if play:
-        from maskaudio.cli.playing import play_audio
-
-        for clip in clips:
+            print(json.dumps(made | {"tags": clip.tags}, ensure_ascii=False), flush=True)
+        if play:
             play_audio(clip)
 
 
@@ -122,7 +115,9 @@ def _read(prompt: str) -> str:
             raise UsageError("stdin is not UTF-8 text") from None
     prompt = " ".join(prompt.split())
     if not prompt:
-        raise UsageError('the prompt is empty: say what it should sound like, for example "rain on a tin roof"')
+        raise UsageError(
+            'the prompt is empty: say what it should sound like, for example "rain on a tin roof"'
+        )
     return prompt
 
 
@@ -140,10 +135,3 @@ def _draw_seed() -> int:
     import secrets
 
     return secrets.randbelow(SEEDS)
-
-
-def _write(clip: "Audio", target: "Target", *, tags: bool, overwrite: bool) -> str:
-    from maskaudio.audio import encode_audio
-
-    path = target.write(encode_audio(clip, target.format, tags=tags), overwrite=overwrite)
-    return "to stdout" if target.is_stdout else str(path)

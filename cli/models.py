@@ -12,7 +12,7 @@ from maskaudio.errors import UsageError
 if TYPE_CHECKING:
     from maskaudio.checkpoints.registry import ModelInfo
 
-app = typer.Typer(help="List and describe the models.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="List and describe the models.", rich_markup_mode=None)
 
 
 @app.command("list")
@@ -34,7 +34,7 @@ def list_(as_json: options.Json = False, debug: options.Debug = False) -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A model's name or folder.")],
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name or folder.")],
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:

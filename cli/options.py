@@ -4,9 +4,12 @@ import logging
 import os
 import sys
 from enum import Enum
+from functools import partial
 from typing import Annotated
 
 import typer
+
+option = partial(typer.Option, show_envvar=False)  # every option has one; saying so on each is noise
 
 debugging = False  # --debug: errors come with their traceback
 
@@ -27,7 +30,7 @@ class DeviceName(str, Enum):
 
 def _debug(value: bool) -> bool:
     global debugging
-    debugging = debugging or value
+    debugging = debugging or bool(value)
     return value
 
 
@@ -39,16 +42,16 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-Device = Annotated[DeviceName, typer.Option("--device", help="Where to compute.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads to use. [default: all]")]
-Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
-Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
-Debug = Annotated[bool, typer.Option("--debug", callback=_debug, is_eager=True, help="Show tracebacks.")]
+Device = Annotated[DeviceName, option("--device", help="Where to compute.")]
+Threads = Annotated[int | None, option("--threads", min=1, help="CPU threads to use. [default: all]")]
+Offline = Annotated[bool, option("--offline", help="Never use the network.")]
+Json = Annotated[bool, option("--json", help="Machine-readable output on stdout.")]
+Quiet = Annotated[bool, option("-q", "--quiet", help="Say nothing but errors.")]
+Verbose = Annotated[bool, option("-v", "--verbose", help="Say more.")]
+Overwrite = Annotated[bool, option("--overwrite", help="Replace existing files.")]
+Debug = Annotated[bool, option("--debug", callback=_debug, is_eager=True, help="Show tracebacks.")]
 Version = Annotated[
-    bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    bool, option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
 ]
 
 
@@ -73,8 +76,30 @@ def set_up(
         torch.set_num_threads(threads)
 
 
+def pick_device(wanted: DeviceName) -> str:
+    """The device to use; UsageError where the one asked for is not here."""
+    import torch
+
+    from maskaudio.errors import UsageError
+
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    found = [name for name, there in here.items() if there]
+    if wanted is DeviceName.auto:
+        return found[0]
+    if wanted.value not in found:
+        raise UsageError(f"--device {wanted.value}: not on this machine (there is: {', '.join(found)})")
+    return wanted.value
+
+
 class _Voice(logging.Handler):
-    """Looks stderr up each time: a live display may have taken its place."""
+    """Says everything once. Looks stderr up each time: a live display may have taken its place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(self.format(record))
+        message = self.format(record)
+        if message not in self.said:
+            self.said.add(message)
+            say(message)

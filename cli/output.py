@@ -57,7 +57,8 @@ def plan_targets(out: str | None, format: str | None, text: str, seeds: list[int
         format = format or format_of(path)
         folder = path.parent
         named = [path] if len(seeds) == 1 else [path.with_stem(f"{path.stem}_{seed}") for seed in seeds]
-    check_folder(folder)
+    if not named[0].exists() or named[0].is_file():  # a device or pipe needs no folder of ours
+        check_folder(folder)
     return [Target(path, format or "wav") for path in named]
 
 

@@ -43,7 +43,5 @@ def draw(progress: Progress, width: int = WIDTH) -> str:
 def _bar(cells: Any, width: int) -> str:
     count = len(cells)
     width = min(width, count)
-    shares = [
-        float(cells[i * count // width : (i + 1) * count // width].mean()) for i in range(width)
-    ]
+    shares = [float(cells[i * count // width : (i + 1) * count // width].mean()) for i in range(width)]
     return "".join(SHADES[int(share * (len(SHADES) - 1))] for share in shares)

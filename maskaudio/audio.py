@@ -118,7 +118,7 @@ def encode_audio(audio: Audio, format: str, *, tags: bool = True) -> bytes:
             out, "w", audio.sample_rate, len(samples), subtype=kind, format=container
         ) as file:
             if tags and audio.tags:
-                file.software = f"maskaudio {audio.tags.get('version', '')}".strip()
+                file.software = audio.tags.get("software", "maskaudio")
                 file.comment = json.dumps(audio.tags, sort_keys=True)
             for start in range(0, samples.shape[1], BLOCK):  # libvorbis overflows its stack on long writes
                 file.write(samples.T[start : start + BLOCK])

@@ -1,44 +1,33 @@
 """A model folder: config.json says what it is, model.safetensors holds the weights."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from maskaudio.audio import write_file
+from maskaudio.checkpoints.registry import FORMAT, read_config
 from maskaudio.config import from_dict, to_dict
 from maskaudio.errors import MaskaudioError
 
-FORMAT = 1
+SCALE = ":scale"  # beside an int8 matrix: its rows' scales
 
 
 def save_model(folder: Path, kind: str, config: Any, module: nn.Module, **extra: Any) -> None:
-    """Write `module` to `folder`, whole or not at all. `extra` goes into config.json beside the config."""
-    from safetensors.torch import save_file
+    """Write `module` to `folder`, each file whole or not at all; matrices are stored as int8 per row.
+
+    `extra` goes into config.json beside the config.
+    """
+    from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {n: t.detach().cpu().contiguous() for n, t in module.state_dict().items()}
+    weights = _to_int8({n: t.detach().cpu().contiguous() for n, t in module.state_dict().items()})
     table = {"format": FORMAT, "kind": kind, "config": to_dict(config), **extra}
-    save_file(weights, folder / "model.part")
-    os.replace(folder / "model.part", folder / "model.safetensors")
-    (folder / "config.part").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
-    os.replace(folder / "config.part", folder / "config.json")
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """The table in `folder`/config.json. Raises MaskaudioError where it is missing, cut or foreign."""
-    path = folder / "config.json"
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MaskaudioError(f"{path}: cannot read the model's config ({error.strerror})") from None
-    except ValueError:
-        raise MaskaudioError(f"{path}: damaged (not JSON); install the model again") from None
-    if not isinstance(table, dict) or table.get("format") != FORMAT:
-        raise MaskaudioError(f"{path}: not a maskaudio model of format {FORMAT}")
-    return table
+    write_file(folder / "model.safetensors", save(weights))
+    write_file(folder / "config.json", (json.dumps(table, indent=2) + "\n").encode())
 
 
 def load_weights(folder: Path, module: nn.Module) -> None:
@@ -59,16 +48,39 @@ def load_weights(folder: Path, module: nn.Module) -> None:
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """All tensors of `folder`/model.safetensors."""
+    """All tensors of `folder`/model.safetensors, int8 rows turned back into float32."""
     from safetensors.torch import load_file
 
     path = folder / "model.safetensors"
     try:
-        return load_file(path)
+        return _from_int8(load_file(path))
     except FileNotFoundError:
         raise MaskaudioError(f"{path}: the weights are missing; install the model again") from None
     except (SafetensorError, OSError) as error:
         raise MaskaudioError(f"{path}: damaged weights ({error}); install the model again") from None
+
+
+def _to_int8(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Store every matrix as int8 with one scale per row: a quarter of the size, error below 0.4 % of the row's peak."""
+    stored = {}
+    for name, tensor in weights.items():
+        if tensor.dim() < 2 or not tensor.is_floating_point():
+            stored[name] = tensor
+            continue
+        peak = tensor.flatten(1).abs().amax(1).clamp(min=1e-12)
+        scale = peak.view(-1, *[1] * (tensor.dim() - 1)) / 127
+        stored[name] = (tensor / scale).round().to(torch.int8)
+        stored[name + SCALE] = peak / 127
+    return stored
+
+
+def _from_int8(stored: dict[str, Tensor]) -> dict[str, Tensor]:
+    weights = {n: t for n, t in stored.items() if not n.endswith(SCALE)}
+    for name, tensor in weights.items():
+        if tensor.dtype == torch.int8 and name + SCALE in stored:
+            scale = stored[name + SCALE]
+            weights[name] = tensor.float() * scale.view(-1, *[1] * (tensor.dim() - 1))
+    return weights
 
 
 def build(cls: type, config_cls: type, folder: Path, kind: str) -> nn.Module:

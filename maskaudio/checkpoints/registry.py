@@ -10,7 +10,6 @@ from typing import Any
 from maskaudio.errors import MaskaudioError, UsageError
 
 FORMAT = 1
-KINDS = ("sound", "codec")
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,9 @@ def model_info(name: str, folder: Path, origin: str = "local") -> ModelInfo:
     except MaskaudioError as error:
         return ModelInfo(name, folder, origin, size, problem=str(error))
     about = table.get("about") or {}
-    missing = "" if (folder / "model.safetensors").is_file() else "the weights (model.safetensors) are missing"
+    missing = (
+        "" if (folder / "model.safetensors").is_file() else "the weights (model.safetensors) are missing"
+    )
     return ModelInfo(
         name,
         folder,

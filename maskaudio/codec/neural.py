@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -49,9 +48,7 @@ class NeuralCodec(nn.Module):
         width = c.streams * len(c.levels)
         self.to_latent = nn.Linear(c.encoder_dim, width)
         self.decoder = MelDecoder(width, c.n_mels, c.decoder_dim, c.decoder_layers, c.stride)
-        self.vocoder = Vocoder(
-            c.sample_rate, c.n_fft, c.hop, c.n_mels, c.vocoder_dim, c.vocoder_layers
-        )
+        self.vocoder = Vocoder(c.sample_rate, c.n_fft, c.hop, c.n_mels, c.vocoder_dim, c.vocoder_layers)
 
     def encode(self, wave: Tensor) -> Tensor:
         """wave [B, 1, N] in [-1, 1] at `sample_rate` → codes [B, K, T] int64 (the end is zero-padded)."""

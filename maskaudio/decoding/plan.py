@@ -74,7 +74,9 @@ def make_plan(
         stages = tuple(replace(s, guidance=guidance) if g else s for s, g in zip(stages, guided, strict=True))
     if temperature is not None:
         stages = tuple(
-            replace(s, temperature=s.temperature * temperature, last_temperature=s.last_temperature * temperature)
+            replace(
+                s, temperature=s.temperature * temperature, last_temperature=s.last_temperature * temperature
+            )
             for s in stages
         )
     if top_p is not None:

@@ -1,6 +1,7 @@
 """A judge of sounds: which label does a clip carry? A small convolutional network on mel power."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -26,7 +27,7 @@ class Judge(nn.Module):
         super().__init__()
         self.labels = labels
         self.stem = nn.Sequential(nn.Conv2d(1, widths[0], 5, 2, 2, bias=False), nn.BatchNorm2d(widths[0]))
-        self.stages = nn.Sequential(*(_Stage(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+        self.stages = nn.Sequential(*(_Stage(a, b) for a, b in pairwise(widths)))
         self.drop = nn.Dropout(0.3)
         self.head = nn.Linear(widths[-1] * 4 * 2, len(labels))
 
@@ -63,7 +64,8 @@ def save_judge(judge: Judge, path: Path) -> None:
     """Weights in half precision, the labels in the file's header."""
     from safetensors.torch import save_file
 
-    tensors = {n: t.half() if t.is_floating_point() else t for n, t in judge.state_dict().items()}
+    state = judge.state_dict()
+    tensors = {n: (t.half() if t.is_floating_point() else t).contiguous() for n, t in state.items()}
     save_file(tensors, path, metadata={"labels": json.dumps(judge.labels)})
 
 

@@ -27,7 +27,9 @@ class SelfAttention(nn.Module):
         else:
             allowed = valid[:, None, None, :]
             if causal:
-                allowed = allowed & torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
+                allowed = (
+                    allowed & torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
+                )
             y = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
         return self.out(y.transpose(1, 2).flatten(2))
 
@@ -61,7 +63,7 @@ def windowed_attention(
 
     q, k, v [B, H, T, D] → [B, H, T, D]. Cost and memory grow with T·window, not T².
     """
-    batch, heads, frames, width = q.shape
+    batch, _heads, frames, _width = q.shape
     block = 2 * window
     short = -frames % block
     blocks = (frames + short) // block

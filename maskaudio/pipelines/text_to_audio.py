@@ -13,8 +13,8 @@ import torch
 
 import maskaudio
 from maskaudio.audio import Audio
-from maskaudio.checkpoints.folder import build, read_config
-from maskaudio.checkpoints.registry import find_model
+from maskaudio.checkpoints.folder import build
+from maskaudio.checkpoints.registry import find_model, read_config
 from maskaudio.codec.load import load_codec
 from maskaudio.codec.protocol import Codec
 from maskaudio.config import from_dict
@@ -26,7 +26,7 @@ from maskaudio.networks.transformer import Condition
 from maskaudio.text.table import TextTable
 
 LONGEST = 30.0  # seconds, until long form lands
-FAMILIAR = 0.45  # cosine to the nearest covered description below which a prompt is called unfamiliar
+FAMILIAR = 0.38  # cosine to the nearest covered description below which a prompt is called unfamiliar
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _check(
     negative: str | None,
 ) -> None:
     if not prompts or not all(isinstance(p, str) and p.strip() for p in prompts):
-        raise UsageError("the prompt is empty: say what the sound is, as in \"rain on a tin roof\"")
+        raise UsageError('the prompt is empty: say what the sound is, as in "rain on a tin roof"')
     if negative is not None and not negative.strip():
         raise UsageError("the negative prompt is empty")
     if not (math.isfinite(duration) and duration > 0):
@@ -172,7 +172,9 @@ def _device(name: str) -> str:
     if name == "auto":
         return next(device for device, there in known.items() if there)
     if not known.get(name.split(":")[0], False):
-        raise UsageError(f"device {name}: not available here (there is {', '.join(k for k, v in known.items() if v)})")
+        raise UsageError(
+            f"device {name}: not available here (there is {', '.join(k for k, v in known.items() if v)})"
+        )
     return name
 
 

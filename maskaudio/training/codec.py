@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskaudio.codec.mel import mel_filters, stft_magnitude
 from maskaudio.checkpoints.folder import save_model
+from maskaudio.codec.mel import mel_filters, stft_magnitude
 from maskaudio.codec.neural import NeuralCodec
 from maskaudio.training.recipe import CodecRecipe, Phase, recipe_clips
 from maskaudio.training.store import AudioStore, store_audio
@@ -39,8 +39,7 @@ class TokenHalf(nn.Module):
         mel = codec.mel(wave)
         codes = codec.encode(wave[:, None])
         figures = {
-            f"mel{j}": F.l1_loss(codec.decode_mel(codes[:, :j]), mel)
-            for j in range(1, codec.streams + 1)
+            f"mel{j}": F.l1_loss(codec.decode_mel(codes[:, :j]), mel) for j in range(1, codec.streams + 1)
         }
         used = [codes[:, k].unique().numel() / codec.vocab for k in range(codec.streams)]
         return figures | {"used": torch.tensor(used).mean()}
@@ -49,13 +48,13 @@ class TokenHalf(nn.Module):
 class WaveHalf(nn.Module):
     """Mel → wave without an adversary: log-mel and log-magnitude distances at many resolutions.
 
-    Half of the items start from the true mel, half from what the (frozen) tokens make of it, so that the
-    vocoder learns both to draw sharply and to forgive a blurred mel.
+    A share of the items starts from what the (frozen) tokens make of the mel, the others from the true
+    one, so that the vocoder learns both to draw sharply and to forgive a blurred mel.
     """
 
-    def __init__(self, codec: NeuralCodec):
+    def __init__(self, codec: NeuralCodec, blurred: float = 0.5):
         super().__init__()
-        self.codec = codec
+        self.codec, self.blurred = codec, blurred
         codec.requires_grad_(False)
         codec.vocoder.requires_grad_(True)
         self.distance = SpectralDistance(codec.sample_rate)
@@ -63,10 +62,12 @@ class WaveHalf(nn.Module):
     def forward(self, wave: Tensor) -> dict[str, Tensor]:
         wave = wave.float()
         mel = self.codec.mel(wave)
-        half = wave.shape[0] // 2
-        with torch.no_grad():
-            blurred = self.codec.decode_mel(self.codec.encode(wave[:half, None])).float()
-        made = self.codec.vocoder(torch.cat([blurred, mel[half:]]))
+        count = round(wave.shape[0] * self.blurred)
+        if count:
+            with torch.no_grad():
+                blurred = self.codec.decode_mel(self.codec.encode(wave[:count, None])).float()
+            mel = torch.cat([blurred, mel[count:]])
+        made = self.codec.vocoder(mel)
         with torch.autocast(wave.device.type, enabled=False):
             return self.distance(made, wave)
 
@@ -168,7 +169,9 @@ def train_codec(
     """Carry out a codec recipe; returns the folder of the finished model, `run`/model."""
     clips, _ = recipe_clips(recipe.data, sources)
     stores = [
-        store_audio([c for c in clips if c.split == split], run / "audio" / split, recipe.model.sample_rate)[0]
+        store_audio([c for c in clips if c.split == split], run / "audio" / split, recipe.model.sample_rate)[
+            0
+        ]
         for split in ("train", "valid")
     ]
     torch.manual_seed(recipe.tokens.seed)

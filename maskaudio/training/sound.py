@@ -98,7 +98,9 @@ class SoundTask:
         hidden = torch.zeros_like(codes, dtype=torch.bool)
         hidden[:, stage] = masked
         hidden[:, stage + 1 :] = ~outside[:, None]
-        return self._pack(codes.masked_fill(hidden, self.vocab), clean[:, stage], masked, stage, texts, rng, False)
+        return self._pack(
+            codes.masked_fill(hidden, self.vocab), clean[:, stage], masked, stage, texts, rng, False
+        )
 
     def validate(self, module: nn.Module) -> dict[str, float]:
         """Cross-entropy in nats of every stage, with 90 % and 50 % of the spans masked."""
@@ -133,7 +135,9 @@ class SoundTask:
         second = int(rng.choice(len(self.weights), p=self.weights))
         cut = int(frames * rng.uniform(0.35, 0.65))
         parts = [self._fit(self.train, i, n, rng) for i, n in ((first, cut), (second, frames - cut))]
-        words = str(rng.choice(["{a}, then {b}", "{a} followed by {b}", "{a} and then {b}", "first {a}, then {b}"]))
+        words = str(
+            rng.choice(["{a}, then {b}", "{a} followed by {b}", "{a} and then {b}", "first {a}, then {b}"])
+        )
         text = words.format(a=self._caption(first, rng).rstrip("."), b=self._caption(second, rng).rstrip("."))
         return np.concatenate(parts, 1), text
 
@@ -174,7 +178,9 @@ class SoundTask:
         noise = rng.integers(0, self.vocab, clean.shape)
         return torch.where(torch.from_numpy(wrong), torch.from_numpy(noise), clean)
 
-    def _causal(self, clean: Tensor, stage: int, texts: list[str], rng: np.random.Generator) -> dict[str, Tensor]:
+    def _causal(
+        self, clean: Tensor, stage: int, texts: list[str], rng: np.random.Generator
+    ) -> dict[str, Tensor]:
         """Left to right: stream `stage` is seen one frame late, later streams not at all."""
         codes = clean.clone()
         codes[:, stage, 1:] = clean[:, stage, :-1]
@@ -231,7 +237,9 @@ def _stage_weights(streams: int) -> np.ndarray:
     return np.array([1.0]) if streams == 1 else np.array([0.4] + [later] * (streams - 1))
 
 
-def near_words(table: TextTable, captions: list[str], least: float = 0.5, most: int = 6) -> dict[int, list[int]]:
+def near_words(
+    table: TextTable, captions: list[str], least: float = 0.5, most: int = 6
+) -> dict[int, list[int]]:
     """Up to `most` whole-word neighbours of cosine ≥ `least` for every word piece of the captions."""
     ids, valid = table.tokenize(sorted(set(captions)))
     own = ids[valid].unique()
@@ -255,7 +263,9 @@ def train_sound(
     clips = [c for c in clips if c.captions]
     stores = {}
     for split in ("train", "valid"):
-        audio, _ = store_audio([c for c in clips if c.split == split], run / "audio" / split, codec.sample_rate)
+        audio, _ = store_audio(
+            [c for c in clips if c.split == split], run / "audio" / split, codec.sample_rate
+        )
         mixes = recipe.mixes if split == "train" else 0
         stores[split] = store_tokens(audio, codec, run / f"{split}.safetensors", mixes=mixes)
     table = TextTable.load(find_model(recipe.words, "words"))

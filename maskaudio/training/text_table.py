@@ -3,47 +3,48 @@
     python -m maskaudio.training.text_table MODEL_DIR OUT_DIR
 
 MODEL_DIR holds all-MiniLM-L6-v2 as Hugging Face lays it out; needs the `transformers` package. OUT_DIR
-gets `table.safetensors` and `tokenizer.json`, what `maskaudio.text.table.TextTable` loads. The recipe is
+becomes a model folder of kind "words", which `maskaudio.text.table.TextTable` loads. The recipe is
 Model2Vec's (Tulkens & van Dongen 2024): each word piece through the encoder by itself, then principal
-components, then a weight by how common the piece is.
+components, then a weight by how common the piece is. OUT_DIR/words.txt may list whole words, one a line,
+to add to the vocabulary: names of sounds are rare in prose, so "moo" would be the pieces "mo" and "##o".
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from maskaudio.audio import write_file
+from maskaudio.checkpoints.folder import save_model
 from maskaudio.compat import load_torchaudio
 from maskaudio.errors import MaskaudioError, UsageError
+from maskaudio.text.table import TextTable, TextTableConfig
 
 WIDTH = 128
 COMMONNESS = 1e-3  # a piece of this probability keeps half of its length (SIF, Arora et al. 2017, eq. 4)
 FIRST_WORD = 1996  # BERT's vocabulary: unused rows, single characters, then pieces from common to rare
+ABOUT = {
+    "summary": "word pieces as vectors of meaning, what prompts are read with",
+    "licence": "Apache-2.0",
+    "status": "distilled from sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0)",
+}
 FRAMING = ("sound", "sounds", "audio", "recording", "recorded", "clip", "effect", "effects", "hear", "heard")
 
 
 def distil(model_dir: Path, out_dir: Path) -> None:
     """Write the table and the tokenizer of `model_dir` to `out_dir`. Raises MaskaudioError."""
-    from safetensors.torch import save_file
-
     pieces, tokenizer = _read_tokenizer(model_dir / "tokenizer.json")
+    spelled = [[row] for row in range(len(pieces))] + _add_words(out_dir / "words.txt", pieces, tokenizer)
     used = torch.tensor([not piece.startswith("[unused") for piece in pieces])
-    vectors = torch.zeros(len(pieces), WIDTH)
-    vectors[used] = principal(_encode(model_dir, used.nonzero().flatten()), WIDTH)
-    vectors *= torch.tensor(common_weights(pieces))[:, None]
-    scale = (vectors.abs().amax(1) / 127).half()
-    table = (vectors / scale.float().clamp(min=1e-8)[:, None]).round().clamp(-127, 127).to(torch.int8)
+    module = TextTable(TextTableConfig(len(pieces), WIDTH))
+    module.table[used] = principal(_encode(model_dir, [spelled[row] for row in used.nonzero()]), WIDTH)
+    module.table *= torch.tensor(common_weights(pieces))[:, None]
 
-    out_dir.mkdir(parents=True, exist_ok=True)
-    origin = {"format": "1", "source": "sentence-transformers/all-MiniLM-L6-v2", "licence": "Apache-2.0"}
-    save_file({"table": table, "scale": scale}, out_dir / "table.part", metadata=origin)
-    os.replace(out_dir / "table.part", out_dir / "table.safetensors")
-    text = json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":"))
-    (out_dir / "tokenizer.part").write_text(text + "\n", encoding="utf-8")
-    os.replace(out_dir / "tokenizer.part", out_dir / "tokenizer.json")
+    save_model(out_dir, "words", module.config, module, about=ABOUT | {"parameters": module.table.numel()})
+    text = json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")) + "\n"
+    write_file(out_dir / "tokenizer.json", text.encode())
 
 
 def principal(vectors: Tensor, width: int) -> Tensor:
@@ -90,20 +91,40 @@ def _read_tokenizer(path: Path) -> tuple[list[str], dict]:
     return pieces, table
 
 
+def _add_words(path: Path, pieces: list[str], tokenizer: dict) -> list[list[int]]:
+    """Append the words in `path` to `pieces` and `tokenizer`; the ids that spelled each one until now."""
+    from tokenizers import Tokenizer
+
+    words = path.read_text(encoding="utf-8").split() if path.is_file() else []
+    speller, vocabulary = Tokenizer.from_str(json.dumps(tokenizer)), tokenizer["model"]["vocab"]
+    spelled = []
+    for word in words:
+        if word not in vocabulary:
+            spelled.append(speller.encode(word).ids)
+            vocabulary[word] = len(pieces)
+            pieces.append(word)
+    return spelled
+
+
 @torch.inference_mode()
-def _encode(model_dir: Path, ids: Tensor, batch: int = 1024) -> Tensor:
-    """Mean-pooled, L2-normalised encoder output of [CLS] piece [SEP] for each of `ids`: [len(ids), D]."""
+def _encode(model_dir: Path, texts: list[list[int]], batch: int = 1024) -> Tensor:
+    """Mean-pooled, L2-normalised encoder output of [CLS] ids [SEP] for each of `texts`: [len(texts), D]."""
     load_torchaudio()  # transformers imports it
     try:
         from transformers import AutoModel
     except ImportError:
         raise MaskaudioError("distilling a text table needs transformers: pip install transformers") from None
     model = AutoModel.from_pretrained(model_dir, local_files_only=True).eval()
-    cls, sep = 101, 102
+    cls, sep, pad = 101, 102, 0
     rows = []
-    for part in ids.split(batch):
-        inputs = torch.stack([torch.full_like(part, cls), part, torch.full_like(part, sep)], dim=1)
-        pooled = model(inputs, attention_mask=torch.ones_like(inputs)).last_hidden_state.mean(1)
+    for start in range(0, len(texts), batch):
+        part = [[cls, *ids, sep] for ids in texts[start : start + batch]]
+        length = max(map(len, part))
+        inputs = torch.tensor([ids + [pad] * (length - len(ids)) for ids in part])
+        mask = (inputs != pad).long()
+        mask[inputs[:, 1] == pad, 1] = 1  # the row of [PAD] itself
+        output = model(inputs, attention_mask=mask).last_hidden_state
+        pooled = (output * mask[..., None]).sum(1)
         rows.append(torch.nn.functional.normalize(pooled, dim=1))
     return torch.cat(rows)
 

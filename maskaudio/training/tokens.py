@@ -32,7 +32,7 @@ class TokenStore:
 def store_tokens(store: AudioStore, codec: Codec, path: Path, *, mixes: int = 0, seed: int = 0) -> TokenStore:
     """Encode all clips of `store`, and `mixes` random pairs of them heard at once, into `path` (or reuse it)."""
     clips, waves = _clips_and_mixes(store, mixes, seed)
-    key = f"{codec.name} {len(clips)} {seed} {store.offsets[-1]}"
+    key = f"{codec.hash} {len(clips)} {seed} {store.offsets[-1]}"
     if path.is_file():
         with safe_open(path, "np") as file:
             if (file.metadata() or {}).get("key") == key:
@@ -54,15 +54,19 @@ def _encode(codec: Codec, wave: np.ndarray) -> np.ndarray:
     return codec.encode(torch.from_numpy(wave)[None, None])[0].numpy().astype(np.uint16)
 
 
-def _clips_and_mixes(store: AudioStore, mixes: int, seed: int):  # noqa: ANN202
+def _clips_and_mixes(store: AudioStore, mixes: int, seed: int):
     """All clips with their waves, then random pairs of captioned ones; the waves come one at a time."""
     rng = np.random.default_rng([seed, 99])
-    captioned = [i for i, clip in enumerate(store.clips) if clip.captions and "mix" not in clip.fields.get("tags", ())]
+    captioned = [
+        i for i, clip in enumerate(store.clips) if clip.captions and "mix" not in clip.fields.get("tags", ())
+    ]
     pairs = [rng.choice(captioned, 2, replace=False) for _ in range(mixes)] if len(captioned) > 1 else []
     gains = rng.uniform(-9, 3, len(pairs))
-    mixed = [_mixed_clip(store.clips[a], store.clips[b], gain) for (a, b), gain in zip(pairs, gains, strict=True)]
+    mixed = [
+        _mixed_clip(store.clips[a], store.clips[b], gain) for (a, b), gain in zip(pairs, gains, strict=True)
+    ]
 
-    def waves():  # noqa: ANN202
+    def waves():
         for i in range(len(store.clips)):
             yield store.wave(i).astype(np.float32) / 32768.0
         for (a, b), gain in zip(pairs, gains, strict=True):

@@ -199,9 +199,7 @@ class _averaged:
                 self.average[name].copy_(mine)
 
 
-def _save(
-    path: Path, step: int, module: nn.Module, optimizer: Any, average: dict[str, Tensor]
-) -> None:
+def _save(path: Path, step: int, module: nn.Module, optimizer: Any, average: dict[str, Tensor]) -> None:
     tensors = {f"model.{n}": p for n, p in module.named_parameters() if p.requires_grad}
     tensors |= {f"average.{n}": p for n, p in average.items()}
     for index, moments in optimizer.state_dict()["state"].items():

@@ -1,5 +1,6 @@
 """The schedule and the span arithmetic, by property."""
 
+import itertools
 import math
 
 import pytest
@@ -25,7 +26,7 @@ length_st = st.integers(1, 8)
 def test_schedules_fall_from_all_to_nothing(schedule):
     shares = [masked_share(schedule, i / 50) for i in range(51)]
     assert shares[0] == pytest.approx(1) and shares[-1] == 0
-    assert all(a >= b for a, b in zip(shares, shares[1:], strict=False))
+    assert all(a >= b for a, b in itertools.pairwise(shares))
 
 
 def test_cosine_is_the_formula():

@@ -29,7 +29,9 @@ def reach(model, condition, stage, **kwargs):
     codes = torch.randint(0, 20, (1, 3, 60), generator=torch.Generator().manual_seed(1))
     other = codes.clone()
     other[:, 0, 30] = (other[:, 0, 30] + 1) % 20
-    change = features(model, condition, codes, stage, **kwargs) - features(model, condition, other, stage, **kwargs)
+    change = features(model, condition, codes, stage, **kwargs) - features(
+        model, condition, other, stage, **kwargs
+    )
     return (change.abs().amax((0, 2)) > 0).nonzero()[:, 0].tolist()
 
 

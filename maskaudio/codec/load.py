@@ -1,0 +1,47 @@
+"""A codec by its name."""
+
+import functools
+import hashlib
+import re
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from maskaudio.checkpoints.folder import build
+from maskaudio.checkpoints.registry import find_model
+from maskaudio.codec.neural import CodecConfig, NeuralCodec
+from maskaudio.codec.protocol import Codec
+from maskaudio.config import to_dict
+
+DECIDING = ("encoder", "to_latent", "quantiser")  # what turns a wave into tokens
+
+
+@functools.lru_cache(maxsize=4)
+def load_codec(name: str | Path, device: str = "cpu") -> Codec:
+    """The codec of a name or model folder, loaded once per process.
+
+    "encodec-24khz" and "encodec-48khz" are Meta's EnCodec at 6 kbit/s; "encodec-24khz-1.5" is at 1.5.
+    Raises UsageError for an unknown name, MaskaudioError for a damaged folder.
+    """
+    if published := re.fullmatch(r"encodec-(24|48)khz(?:-(\d+(?:\.\d+)?))?", str(name)):
+        from maskaudio.codec.encodec import load_encodec
+
+        codec = load_encodec(int(published[1]) * 1000, float(published[2] or 6))
+    else:
+        folder = find_model(name, "codec")
+        codec = build(NeuralCodec, CodecConfig, folder, "codec")
+        codec.name = folder.resolve().name
+    codec.hash = codec_hash(codec)
+    return codec.requires_grad_(False).to(device)
+
+
+def codec_hash(codec: nn.Module) -> str:
+    """12 hex digits over all that decides tokens; training the decoder further does not change them."""
+    shape = {k: v for k, v in to_dict(codec.config).items() if not k.startswith(("decoder", "vocoder"))}
+    digest = hashlib.sha256(repr(sorted(shape.items())).encode())
+    for name, tensor in sorted(codec.state_dict().items()):
+        if name.split(".")[0] in DECIDING:
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:12]

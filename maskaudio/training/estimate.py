@@ -1,0 +1,82 @@
+"""What a recipe will cost, measured on a few steps of noise before the long run."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from maskaudio.training.clips import Clip, Refused, read_clips
+from maskaudio.training.recipe import CodecRecipe, SoundRecipe
+from maskaudio.training.trainer import Schedule, Task
+
+
+def clip_seconds(clips: list[Clip]) -> tuple[dict[str, float], list[Refused]]:
+    """Seconds of every clip by its header alone, and the clips that are not audio."""
+    import soundfile
+
+    seconds, refused = {}, []
+    for clip, source in read_clips(clips):
+        try:
+            seconds[clip.name] = soundfile.info(source).duration
+        except (soundfile.LibsndfileError, OSError) as error:
+            why = getattr(error, "error_string", str(error)).rstrip(".")
+            refused.append(Refused(clip.name, f"not readable as audio: {why}"))
+    return seconds, refused
+
+
+def codec_hours(recipe: CodecRecipe) -> dict[str, float]:
+    """Hours on the CPU of each half of a codec recipe."""
+    from maskaudio.codec.neural import NeuralCodec
+    from maskaudio.training.codec import CodecTask, TokenHalf, WaveHalf
+    from maskaudio.training.store import AudioStore
+
+    rate = recipe.model.sample_rate
+    noise = (np.random.default_rng(0).standard_normal(12 * rate) * 3000).astype(np.int16)
+    store = AudioStore([Clip("noise", Path())], noise, np.array([0, len(noise)]), rate)
+    codec = NeuralCodec(recipe.model)
+    hours = {}
+    for name, half in (("tokens", TokenHalf), ("waves", WaveHalf)):
+        codec.requires_grad_(True)
+        module, phase = half(codec), getattr(recipe, name)
+        hours[name] = _hours(module, CodecTask(module, store, store, phase.batch, phase.seconds), phase)
+    return hours
+
+
+def sound_hours(recipe: SoundRecipe) -> dict[str, float]:
+    """Hours on the CPU of a sound recipe, once its tokens are stored."""
+    from maskaudio.checkpoints.registry import find_model
+    from maskaudio.codec.load import load_codec
+    from maskaudio.config import from_dict
+    from maskaudio.networks.sound import SoundConfig, SoundNetwork
+    from maskaudio.networks.transformer import TransformerConfig
+    from maskaudio.text.table import TextTable
+    from maskaudio.training.sound import SoundLoss, SoundTask
+    from maskaudio.training.tokens import TokenStore
+
+    codec = load_codec(recipe.codec)
+    table = TextTable.load(find_model(recipe.words, "words"))
+    grid = {"streams": codec.streams, "vocab": codec.vocab}
+    shape = SoundConfig(from_dict(TransformerConfig, recipe.transformer | grid, "transformer"), recipe.text)
+    codes = np.random.default_rng(0).integers(0, codec.vocab, (codec.streams, 300)).astype(np.uint16)
+    clip = Clip(
+        "noise", Path(), captions=("rain on a tin roof with distant thunder",), fields={"label": "noise"}
+    )
+    store = TokenStore([clip], codes, np.array([0, 300]), codes[:, 0])
+    task = SoundTask(store, store, table, codec.streams, codec.vocab, recipe.span, recipe.frames)
+    return {"transformer": _hours(SoundLoss(SoundNetwork(shape)), task, recipe.training)}
+
+
+def _hours(module: nn.Module, task: Task, schedule: Schedule, measured: int = 3) -> float:
+    """The first step warms up and is not counted; the optimizer's own time is small beside the passes."""
+    module.train()
+    for step in range(measured + 1):
+        if step == 1:
+            started = time.perf_counter()
+        batch = task.batch(step, 0)
+        with torch.autocast("cpu", torch.bfloat16, enabled=schedule.precision == "bf16"):
+            loss = module(**batch)["loss"]
+        loss.backward()
+        module.zero_grad(set_to_none=True)
+    return (time.perf_counter() - started) / measured * schedule.steps / 3600

@@ -1,0 +1,77 @@
+"""What a training batch of the sound model shows and hides."""
+
+import numpy as np
+import pytest
+import torch
+
+from maskaudio.checkpoints.registry import find_model
+from maskaudio.text.table import TextTable
+from maskaudio.training.clips import Clip
+from maskaudio.training.sound import LENGTHS, SoundTask, near_words
+from maskaudio.training.tokens import TokenStore
+
+STREAMS, VOCAB = 3, 16
+
+
+def store():
+    rng = np.random.default_rng(0)
+    lengths = [60, 130, 400]
+    clips = [
+        Clip(f"{i}", None, captions=(f"sound number {i}",), fields={"label": "x" if i else "y", "tags": tags})
+        for i, tags in enumerate((["count:2"], ["loud"], ["music"]))
+    ]
+    grid = rng.integers(1, VOCAB, (STREAMS, sum(lengths))).astype(np.uint16)
+    return TokenStore(clips, grid, np.cumsum([0, *lengths]), np.zeros(STREAMS, np.uint16))
+
+
+@pytest.fixture(scope="module")
+def table():
+    return TextTable.load(find_model("words", "words"))
+
+
+@pytest.fixture(scope="module")
+def task(table):
+    return SoundTask(store(), store(), table, STREAMS, VOCAB, span=2, frames=800)
+
+
+def test_a_batch_is_a_function_of_its_step(task):
+    one, two, other = task.batch(7, 0), task.batch(7, 0), task.batch(8, 0)
+    assert all(torch.equal(one[k], two[k]) for k in one)
+    assert one["codes"].shape != other["codes"].shape or not torch.equal(one["codes"], other["codes"])
+
+
+def test_what_is_scored_is_hidden_and_later_streams_do_not_show_it(task):
+    stages, causal_steps = set(), 0
+    for step in range(120):
+        batch = task.batch(step, 0)
+        codes, stage, scored = batch["codes"], int(batch["stage"]), batch["scored"]
+        stages.add(stage)
+        assert codes.shape[0] == 800 // codes.shape[2] and codes.shape[2] in LENGTHS
+        assert scored.any(1).all() and batch["target"].max() < VOCAB
+        if batch["causal"]:
+            causal_steps += 1
+            assert (codes[:, stage, 0] == VOCAB).all() and (codes[:, stage + 1 :] == VOCAB).all()
+            assert torch.equal(codes[:, stage, 1:], batch["target"][:, :-1])
+            continue
+        assert (codes[:, stage][scored] == VOCAB).all()
+        assert (codes[:, :stage] < VOCAB).all()
+        for later in range(stage + 1, STREAMS):
+            assert (codes[:, later][scored] == VOCAB).all()
+    assert stages == {0, 1, 2} and 5 < causal_steps < 40
+
+
+def test_short_clips_end_in_silence_or_start_again(task):
+    rng = np.random.default_rng(0)
+    own = task.train.codes(0)
+    for _ in range(20):  # this one is counted: heard twice must stay twice
+        fitted = task._fit(task.train, 0, 100, rng)
+        assert np.array_equal(fitted[:, :60], own) and (fitted[:, 60:] == 0).all()
+    shapes = {task._fit(task.train, i, n, rng).shape for i in range(3) for n in (75, 250)}
+    assert shapes == {(STREAMS, 75), (STREAMS, 250)}
+
+
+def test_neighbours_are_words_of_like_meaning(table):
+    near = near_words(table, ["a dog barking"])
+    (dog,) = table.tokenize(["dog"])[0][0].tolist()
+    words = [table.word(i) for i in near[dog]]
+    assert "dogs" in words and "piano" not in words
