@@ -53,8 +53,9 @@ def encode(
 
     from maskaudio.codec.load import load_codec
     from maskaudio.codec.tokens import TokenFile
+    from maskaudio.devices import pick_device
 
-    place = options.pick_device(device)
+    place = pick_device(device.value)
     model = load_codec(codec, place)
     wave = torch.from_numpy(_fit(clip, model.sample_rate))[None].to(place)
     with torch.inference_mode():
@@ -102,9 +103,10 @@ def decode(
 
     from maskaudio.codec.load import load_codec
     from maskaudio.codec.tokens import TokenFile
+    from maskaudio.devices import pick_device
 
     tokens = TokenFile.load(source)
-    place = options.pick_device(device)
+    place = pick_device(device.value)
     model = load_codec(codec or tokens.codec_name, place)
     tokens.check(model)
     codes = tokens.codes[:, :streams].to(place)

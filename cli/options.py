@@ -76,21 +76,6 @@ def set_up(
         torch.set_num_threads(threads)
 
 
-def pick_device(wanted: DeviceName) -> str:
-    """The device to use; UsageError where the one asked for is not here."""
-    import torch
-
-    from maskaudio.errors import UsageError
-
-    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    found = [name for name, there in here.items() if there]
-    if wanted is DeviceName.auto:
-        return found[0]
-    if wanted.value not in found:
-        raise UsageError(f"--device {wanted.value}: not on this machine (there is: {', '.join(found)})")
-    return wanted.value
-
-
 class _Voice(logging.Handler):
     """Says everything once. Looks stderr up each time: a live display may have taken its place."""
 

@@ -39,7 +39,7 @@ def load_weights(folder: Path, module: nn.Module) -> None:
             raise MaskaudioError(f"{folder}: the weights lack '{name}'; config and weights do not fit")
         if weights[name].shape != tensor.shape:
             raise MaskaudioError(
-                f"{folder}: '{name}' is {tuple(weights[name].shape)}, the config asks for {tuple(tensor.shape)}"
+                f"{folder}: '{name}' is {list(weights[name].shape)}, the config asks for {list(tensor.shape)}"
             )
     foreign = sorted(weights.keys() - own.keys())
     if foreign:
@@ -61,7 +61,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def _to_int8(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Store every matrix as int8 with one scale per row: a quarter of the size, error below 0.4 % of the row's peak."""
+    """Store every matrix as int8 with one scale per row: a quarter of the size, off by 0.4 % of the peak."""
     stored = {}
     for name, tensor in weights.items():
         if tensor.dim() < 2 or not tensor.is_floating_point():

@@ -42,7 +42,7 @@ class MaskedModel(Protocol):
     vocab: int  # the mask is token `vocab`
 
     def logits(self, codes: Tensor, stage: int, condition: Any, cells: Tensor) -> Tensor:
-        """codes [B, K, T] (masked = vocab), cells bool [B, T] → logits [cells.sum(), vocab] of stream `stage`."""
+        """codes [B, K, T] (masked = vocab), cells [B, T] → logits [cells.sum(), vocab] of stream `stage`."""
 
     def join(self, first: Any, second: Any) -> Any:
         """Two conditions as one batch: what guidance needs to run both in one pass."""

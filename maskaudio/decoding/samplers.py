@@ -26,7 +26,7 @@ def draw(p: Tensor, uniform: Tensor) -> Tensor:
 
 
 def uniforms(shape: tuple[int, ...], generators: list[torch.Generator]) -> Tensor:
-    """Float64 uniforms [B, *shape] in [0, 1), item b from generators[b]: clips do not depend on their neighbours."""
+    """Float64 uniforms [B, *shape] in [0, 1), item b from generators[b]: neighbours do not matter."""
     return torch.stack([torch.rand(shape, dtype=torch.float64, generator=g) for g in generators])
 
 

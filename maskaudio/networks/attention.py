@@ -17,7 +17,7 @@ class SelfAttention(nn.Module):
     def forward(
         self, x: Tensor, rotary: Tensor, window: int | None, causal: bool, valid: Tensor | None
     ) -> Tensor:
-        """`window` limits attention to ±window frames; `valid` [B, T] marks frames that may be attended to."""
+        """`window` limits attention to ±window frames; `valid` [B, T] marks frames to attend to."""
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         q, k = rotate(q, rotary), rotate(k, rotary)
         if window is not None and x.shape[1] > 2 * window + 1:

@@ -33,7 +33,7 @@ class Layer(nn.Module):
         memory: Tensor | None = None,
         memory_valid: Tensor | None = None,
     ) -> Tensor:
-        """x [B, T, dim]; `memory` are the keys and values of the condition, `valid` marks frames to attend to."""
+        """x [B, T, dim]; `memory`: keys and values of the condition; `valid` marks frames to attend to."""
         x = x + self.dropout(self.attention(self.norm_self(x), rotary, window, causal, valid))
         if self.cross is not None:
             x = x + self.dropout(self.cross(self.norm_cross(x), memory, memory_valid))

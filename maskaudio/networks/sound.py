@@ -1,6 +1,6 @@
 """The network of `maskaudio generate`: a text encoder and a masked transformer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
@@ -13,7 +13,7 @@ class SoundConfig:
     """Both shapes; `text.dim` must equal `transformer.condition_dim`."""
 
     transformer: TransformerConfig
-    text: TextConfig = TextConfig()
+    text: TextConfig = field(default_factory=TextConfig)
 
 
 class SoundNetwork(nn.Module):

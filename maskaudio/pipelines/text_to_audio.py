@@ -20,6 +20,7 @@ from maskaudio.codec.protocol import Codec
 from maskaudio.config import from_dict
 from maskaudio.decoding.engine import Grid, Progress, decode
 from maskaudio.decoding.plan import Plan, make_plan
+from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
 from maskaudio.networks.transformer import Condition
@@ -92,7 +93,7 @@ def generate(
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
     _check(prompts, duration, guidance, temperature, top_p, span, negative)
     seeds = _seeds(seed, len(prompts))
-    sound = load(model, _device(device))
+    sound = load(model, pick_device(device))
     plan = make_plan(
         sound.plan, steps=steps, guidance=guidance, temperature=temperature, top_p=top_p, span=span
     )
@@ -165,17 +166,6 @@ def _seeds(seed: int | Sequence[int] | None, count: int) -> list[int]:
     if bad:
         raise UsageError(f"seed {bad[0]}: give a whole number from 0 to 2^63 - 1")
     return seeds
-
-
-def _device(name: str) -> str:
-    known = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        return next(device for device, there in known.items() if there)
-    if not known.get(name.split(":")[0], False):
-        raise UsageError(
-            f"device {name}: not available here (there is {', '.join(k for k, v in known.items() if v)})"
-        )
-    return name
 
 
 def _warn_of_the_unfamiliar(sound: SoundModel, prompts: list[str]) -> None:

@@ -33,7 +33,7 @@ class TextEncoder(nn.Module):
         self.nothing = nn.Parameter(torch.randn(c.dim) * 0.02)  # stands for "no text"
 
     def forward(self, embeddings: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """embeddings [B, L, table_dim], valid bool [B, L] → memory [B, 1 + L, dim] and its valid [B, 1 + L]."""
+        """embeddings [B, L, table_dim], valid bool [B, L] → memory [B, 1 + L, dim] and its valid."""
         x = self.embed(embeddings)
         summary = self.summary + _mean(x, valid)
         x = torch.cat([summary[:, None], x], dim=1)

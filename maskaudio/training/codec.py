@@ -184,5 +184,6 @@ def train_codec(
         average = train(module, task, phase, run / name, resume=resume, **options)
         module.load_state_dict(average, strict=False)
     folder = run / "model"
-    save_model(folder, "codec", recipe.model, codec)
+    about = recipe.about | {"parameters": sum(p.numel() for p in codec.parameters())}
+    save_model(folder, "codec", recipe.model, codec, about=about)
     return folder

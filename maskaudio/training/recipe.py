@@ -34,8 +34,9 @@ class CodecRecipe:
 
     tokens: Phase
     waves: Phase
-    model: CodecConfig = CodecConfig()
-    data: Data = Data()
+    model: CodecConfig = field(default_factory=CodecConfig)
+    about: dict[str, Any] = field(default_factory=dict)  # summary, licence, status: for `models show`
+    data: Data = field(default_factory=Data)
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,12 @@ class SoundRecipe:
     codec: str = "codec"
     words: str = "words"  # the table of word-piece embeddings the text encoder starts from
     transformer: dict[str, Any] = field(default_factory=dict)  # what differs from TransformerConfig
-    text: TextConfig = TextConfig()
+    text: TextConfig = field(default_factory=TextConfig)
     span: int = 2  # frames
     frames: int = 1600  # in a batch, over all clips
+    about: dict[str, Any] = field(default_factory=dict)  # summary, licence, status: for `models show`
     mixes: int = 1500  # pairs of clips heard at once, made on the way
-    data: Data = Data()
+    data: Data = field(default_factory=Data)
 
 
 def read_recipe(cls: type, path: Path, overrides: list[str] | None = None) -> Any:

@@ -161,7 +161,7 @@ class SoundTask:
         return np.concatenate([codes, gap] * repeats, 1)[:, :frames]
 
     def _visible(self, count: int, frames: int, rng: np.random.Generator) -> Tensor:
-        """Frames known in all streams, [B, T]: for a fifth of the items what surrounds a gap (prompts, edits)."""
+        """Frames known in all streams, [B, T]: for a fifth of the items all but a gap (prompts, edits)."""
         outside = np.zeros((count, frames), bool)
         for row in outside[rng.random(count) < 0.2]:
             row[:] = True
@@ -222,7 +222,7 @@ class SoundTask:
         }
 
     def _swap(self, ids: Tensor, rng: np.random.Generator) -> Tensor:
-        """Now and then a word by one of its neighbours in meaning, so that words never seen find their place."""
+        """Now and then a word by a neighbour in meaning, so that words never seen find their place."""
         swapped = ids.clone()
         for at in np.argwhere(rng.random(ids.shape) < 0.12):
             near = self.neighbours.get(int(ids[tuple(at)]))
@@ -292,6 +292,7 @@ def train_sound(
     folder = run / "model"
     described = _described(stores["train"].clips)
     extra = {
+        "about": recipe.about | {"parameters": sum(p.numel() for p in network.parameters())},
         "codec": codec.name,
         "words": recipe.words,
         "plan": to_dict(default_plan(codec.streams, recipe.span)),

@@ -30,7 +30,7 @@ class TokenStore:
 
 
 def store_tokens(store: AudioStore, codec: Codec, path: Path, *, mixes: int = 0, seed: int = 0) -> TokenStore:
-    """Encode all clips of `store`, and `mixes` random pairs of them heard at once, into `path` (or reuse it)."""
+    """Encode all clips of `store`, and `mixes` pairs of them heard at once, into `path` (or reuse it)."""
     clips, waves = _clips_and_mixes(store, mixes, seed)
     key = f"{codec.hash} {len(clips)} {seed} {store.offsets[-1]}"
     if path.is_file():

@@ -91,8 +91,7 @@ def train(
     module.train()
     saved = time.monotonic()
     started, first = time.monotonic(), step
-    log = log_file.open("a") if accelerator.is_main_process else open(os.devnull, "w")
-    with log:
+    with (log_file if accelerator.is_main_process else Path(os.devnull)).open("a") as log:
         while step < schedule.steps:
             for group in optimizer.param_groups:
                 group["lr"] = schedule.rate(step)

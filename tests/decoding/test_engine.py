@@ -59,9 +59,7 @@ def test_known_cells_never_change_and_all_others_are_filled(frames, steps, seed,
     assert torch.equal(out[known], codes[known])
     assert (out < VOCAB).all() and (out >= 0).all()
     assert [p.done for p in seen] == list(range(1, sum(steps) + 1))
-    assert all((b.known | ~a.known).all() for a, b in itertools.pairwise(seen)), (
-        "a cell was hidden again"
-    )
+    assert all((b.known | ~a.known).all() for a, b in itertools.pairwise(seen)), "a cell was hidden again"
     assert seen[-1].known.all()
 
 
