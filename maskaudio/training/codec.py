@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from maskaudio.checkpoints.folder import save_model
 from maskaudio.codec.mel import mel_filters, stft_magnitude
 from maskaudio.codec.neural import NeuralCodec
+from maskaudio.training.adversary import Adversary
 from maskaudio.training.recipe import CodecRecipe, Phase, recipe_clips
 from maskaudio.training.store import AudioStore, store_audio
 from maskaudio.training.trainer import train
@@ -69,7 +70,11 @@ class WaveHalf(nn.Module):
             mel = torch.cat([blurred, mel[count:]])
         made = self.codec.vocoder(mel)
         with torch.autocast(wave.device.type, enabled=False):
-            return self.distance(made, wave)
+            return self.losses(made, wave)
+
+    def losses(self, made: Tensor, wave: Tensor) -> dict[str, Tensor]:
+        """How far the made waves [B, N] are from the true ones."""
+        return self.distance(made, wave)
 
     @torch.no_grad()
     def validate(self, wave: Tensor) -> dict[str, Tensor]:
@@ -77,6 +82,20 @@ class WaveHalf(nn.Module):
         copy = self.distance(self.codec.vocoder(self.codec.mel(wave)), wave)
         whole = self.distance(self.codec.decode(self.codec.encode(wave[:, None]))[:, 0], wave)
         return {f"copy_{k}": v for k, v in copy.items()} | {f"codec_{k}": v for k, v in whole.items()}
+
+
+class PolishHalf(WaveHalf):
+    """WaveHalf with an adversary; tokens and mel decoder stay as they are."""
+
+    def __init__(self, codec: NeuralCodec, blurred: float = 0.5):
+        super().__init__(codec, blurred)
+        self.adversary = Adversary()
+
+    def losses(self, made: Tensor, wave: Tensor) -> dict[str, Tensor]:
+        """5 × spectral distance + adversary + 2 × feature matching, and the critics' own loss."""
+        near, game = self.distance(made, wave), self.adversary(made, wave)
+        loss = 5 * near["loss"] + game["adversary"] + 2 * game["features"] + game["critic"]
+        return {"loss": loss, "mel": near["mel"]} | {k: v.detach() for k, v in game.items()}
 
 
 class SpectralDistance(nn.Module):
@@ -112,7 +131,7 @@ def _log_l1(a: Tensor, b: Tensor, floor: float) -> Tensor:
 class CodecTask:
     """Random windows of all clips, every second of audio equally likely."""
 
-    half: TokenHalf | WaveHalf
+    half: TokenHalf | WaveHalf  # PolishHalf is one, too
     train: AudioStore
     valid: AudioStore
     batch_size: int
@@ -176,8 +195,10 @@ def train_codec(
     ]
     torch.manual_seed(recipe.tokens.seed)
     codec = NeuralCodec(recipe.model)
-    for name, half in (("tokens", TokenHalf), ("waves", WaveHalf)):
-        phase: Phase = getattr(recipe, name)
+    for name, half in (("tokens", TokenHalf), ("waves", WaveHalf), ("polish", PolishHalf)):
+        phase: Phase | None = getattr(recipe, name)
+        if phase is None:
+            continue
         codec.requires_grad_(True)
         module = half(codec)
         task = CodecTask(module, *stores, phase.batch, phase.seconds, phase.seed)

@@ -30,10 +30,11 @@ class Data:
 
 @dataclass(frozen=True)
 class CodecRecipe:
-    """`maskaudio train codec`: tokens ⇄ log-mel, then log-mel → wave."""
+    """`maskaudio train codec`: tokens ⇄ log-mel, then log-mel → wave, then that with an adversary."""
 
     tokens: Phase
     waves: Phase
+    polish: Phase | None = None
     model: CodecConfig = field(default_factory=CodecConfig)
     about: dict[str, Any] = field(default_factory=dict)  # summary, licence, status: for `models show`
     data: Data = field(default_factory=Data)
