@@ -31,7 +31,7 @@ def main() -> None:
     learn = commands.add_parser("train", help="train a judge")
     learn.add_argument("--data", type=Path, action="append", required=True, help="corpus folder")
     learn.add_argument("--out", type=Path, default=JUDGE)
-    learn.add_argument("--epochs", type=int, default=40)
+    learn.add_argument("--epochs", type=int, default=16)
     learn.add_argument("--batch", type=int, default=64)
     learn.add_argument("--lr", type=float, default=2e-3)
     test = commands.add_parser("score", help="how often the judge is right on the clips of a corpus")
@@ -100,14 +100,18 @@ def degrade(mel: Tensor) -> Tensor:
     band = torch.arange(bands).view(1, -1, 1)
     frame = torch.arange(frames).view(1, 1, -1)
     # detail lost: neighbouring bands or frames run into each other
-    for kernel in ((3, 1), (5, 1), (1, 3), (3, 3)):
+    for kernel in ((3, 1), (5, 1), (1, 3), (1, 5), (3, 3)):
         pad = (kernel[0] // 2, kernel[1] // 2)
         blurred = F.avg_pool2d(mel[:, None], kernel, 1, pad, count_include_pad=False)[:, 0]
         mel = torch.where(chosen(0.12), blurred, mel)
     # errors of every cell, and a colouring that stays
     mel = mel + torch.where(chosen(0.4), torch.randn_like(mel) * torch.rand(batch, 1, 1) * 5, 0.0)
-    curve = F.interpolate(torch.randn(batch, 1, 6), bands, mode="linear")[:, 0, :, None]
-    mel = mel + torch.where(chosen(0.5), curve * torch.rand(batch, 1, 1) * 6, 0.0)
+    for knots, decibels in ((6, 6), (20, 4)):
+        curve = F.interpolate(torch.randn(batch, 1, knots), bands, mode="linear")[:, 0, :, None]
+        mel = mel + torch.where(chosen(0.5), curve * torch.rand(batch, 1, 1) * decibels, 0.0)
+    # a step in the treble, such as Opus leaves in loud noise and all clips of one coder share
+    step = torch.randn(batch, 1, 1) * 5
+    mel = mel + torch.where(chosen(0.5) & (band > torch.randint(40, bands, (batch, 1, 1))), step, 0.0)
     # a low-pass, a noise floor, holes in time and frequency
     cut = torch.randint(36, bands, (batch, 1, 1))
     mel = torch.where(chosen(0.25) & (band > cut), mel - 60, mel)

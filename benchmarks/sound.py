@@ -157,7 +157,7 @@ def split_unseen(groups: dict[str, list[dict]], swapped: set[str]) -> dict[str, 
 def swapped_in(model: str, train: list[Clip]) -> set[str]:
     """Words that training puts in the place of a caption's word now and then: its neighbours in meaning."""
     from maskaudio.pipelines.text_to_audio import load
-    from maskaudio.training.sound import near_words
+    from maskaudio.text.neighbours import near_words
 
     table = load(model).words
     near = near_words(table, [text for clip in train for text in clip.captions])

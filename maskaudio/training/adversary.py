@@ -1,5 +1,7 @@
 """Small spectrogram critics: what gives a vocoder its last share of naturalness."""
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -49,7 +51,7 @@ class Critic(nn.Module):
         widths = [1, channels, 2 * channels, 4 * channels]
         self.layers = nn.ModuleList(
             weight_norm(nn.Conv2d(a, b, (3, 5), stride=2, padding=(1, 2)))
-            for a, b in zip(widths, widths[1:], strict=False)
+            for a, b in itertools.pairwise(widths)
         )
         self.verdict = weight_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
 

@@ -52,7 +52,8 @@ def sound_hours(recipe: SoundRecipe) -> dict[str, float]:
     from maskaudio.networks.sound import SoundConfig, SoundNetwork
     from maskaudio.networks.transformer import TransformerConfig
     from maskaudio.text.table import TextTable
-    from maskaudio.training.sound import SoundLoss, SoundTask
+    from maskaudio.training.batches import SoundTask
+    from maskaudio.training.sound import SoundLoss
     from maskaudio.training.tokens import TokenStore
 
     codec = load_codec(recipe.codec)

@@ -31,7 +31,9 @@ def test_each_half_trains_its_own_part(half):
     torch.manual_seed(0)
     module = half(NeuralCodec(CODEC))
     module(wave())["loss"].backward()
-    moved = {n.split(".")[1] for n, p in module.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    moved = {
+        n.split(".")[1] for n, p in module.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0
+    }
     if half is TokenHalf:
         assert moved == {"encoder", "to_latent", "decoder"}
     else:
@@ -56,7 +58,9 @@ def test_a_recipe_from_folder_to_model(tmp_path):
     rng = np.random.default_rng(0)
     for name in ("a", "b", "c"):
         soundfile.write(tmp_path / f"{name}.wav", 0.1 * rng.standard_normal(30000), 24000)
-    rows = [f'{{"file": "{n}.wav", "split": "{s}"}}' for n, s in (("a", "train"), ("b", "train"), ("c", "valid"))]
+    rows = [
+        f'{{"file": "{n}.wav", "split": "{s}"}}' for n, s in (("a", "train"), ("b", "train"), ("c", "valid"))
+    ]
     (tmp_path / "metadata.jsonl").write_text("\n".join(rows))
     phase = Phase(steps=2, batch=2, seconds=0.4, warmup=1, validate_every=2)
     recipe = CodecRecipe(phase, phase, phase, model=CODEC, about={"licence": "CC0-1.0"})

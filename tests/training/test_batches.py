@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from maskaudio.checkpoints.registry import find_model
+from maskaudio.text.neighbours import near_words
 from maskaudio.text.table import TextTable
+from maskaudio.training.batches import LENGTHS, SoundTask
 from maskaudio.training.clips import Clip
-from maskaudio.training.sound import LENGTHS, SoundTask, near_words
 from maskaudio.training.tokens import TokenStore
 
 STREAMS, VOCAB = 3, 16

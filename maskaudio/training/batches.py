@@ -1,0 +1,195 @@
+"""What a training batch of a masked model shows, hides and asks for."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from maskaudio.decoding.spans import masked_share, training_mask
+from maskaudio.text.table import TextTable
+from maskaudio.training.tokens import TokenStore
+
+LENGTHS = (75, 100, 100, 125, 150, 200, 250)  # frames of a batch: 3 to 10 s, as people ask for
+
+
+@dataclass
+class SoundTask:
+    """Batches of one stage each: masked spans, corrupted neighbours, visible context, dropped text."""
+
+    train: TokenStore
+    valid: TokenStore
+    table: TextTable
+    streams: int
+    vocab: int
+    span: int
+    frames: int  # in a batch, over all clips
+    seed: int = 0
+    neighbours: dict[int, list[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        labels = [str(clip.fields.get("label")) for clip in self.train.clips]
+        counts = {label: labels.count(label) for label in set(labels)}
+        weights = np.array([counts[label] ** -0.5 for label in labels])  # rare labels a little more often
+        weights *= [bool(clip.captions) for clip in self.train.clips]
+        self.weights = weights / weights.sum()
+
+    def batch(self, step: int, rank: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([self.seed, step, rank])
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        frames = int(rng.choice(LENGTHS))
+        count = max(1, self.frames // frames)
+        items = [self._item(frames, rng) for _ in range(count)]
+        clean = torch.from_numpy(np.stack([codes for codes, _ in items]).astype(np.int64))
+        stage = int(rng.choice(self.streams, p=_stage_weights(self.streams)))
+        texts = [text for _, text in items]
+        if rng.random() < 0.15:
+            return self._causal(clean, stage, texts, rng)
+        share = torch.tensor([masked_share("cosine", u) for u in rng.random(count)])
+        span = self.span if rng.random() < 0.7 else 1
+        masked = training_mask(share, frames, span, generator)
+        outside = self._visible(count, frames, rng)
+        masked &= ~outside
+        masked[:, 0] |= ~masked.any(1)
+        codes = self._corrupt(clean, rng)
+        hidden = torch.zeros_like(codes, dtype=torch.bool)
+        hidden[:, stage] = masked
+        hidden[:, stage + 1 :] = ~outside[:, None]
+        return self._pack(
+            codes.masked_fill(hidden, self.vocab), clean[:, stage], masked, stage, texts, rng, False
+        )
+
+    def validate(self, module: nn.Module) -> dict[str, float]:
+        """Cross-entropy in nats of every stage, with 90 % and 50 % of the spans masked."""
+        rng = np.random.default_rng(5)
+        picks = rng.permutation(len(self.valid.clips))[:48]
+        items = [self._fit(self.valid, i, 100, rng) for i in picks]
+        clean = torch.from_numpy(np.stack(items).astype(np.int64))
+        texts = [self.valid.clips[i].captions[0] for i in picks]
+        figures = {}
+        for share in (0.9, 0.5):
+            for stage in range(self.streams):
+                generator = torch.Generator().manual_seed(stage)
+                masked = training_mask(torch.full((len(picks),), share), 100, self.span, generator)
+                codes = clean.clone()
+                codes[:, stage].masked_fill_(masked, self.vocab)
+                codes[:, stage + 1 :] = self.vocab
+                batch = self._pack(codes, clean[:, stage], masked, stage, texts, None, False)
+                device = next(module.parameters()).device
+                with torch.no_grad():
+                    loss = module(**{k: v.to(device) for k, v in batch.items()})["loss"]
+                figures[f"stage{stage}_at{round(share * 100)}"] = float(loss)
+        return figures
+
+    def show(self, module: nn.Module, folder: Path) -> None:
+        """Nothing to hear during training: `maskaudio generate -m RUN/model` plays a finished one."""
+
+    def _item(self, frames: int, rng: np.random.Generator) -> tuple[np.ndarray, str]:
+        """Codes [K, frames] and a caption: one clip, or two in a row."""
+        first = int(rng.choice(len(self.weights), p=self.weights))
+        if rng.random() > 0.06 or "mix" in self.train.clips[first].fields.get("tags", ()):
+            return self._fit(self.train, first, frames, rng), self._caption(first, rng)
+        second = int(rng.choice(len(self.weights), p=self.weights))
+        cut = int(frames * rng.uniform(0.35, 0.65))
+        parts = [self._fit(self.train, i, n, rng) for i, n in ((first, cut), (second, frames - cut))]
+        words = str(
+            rng.choice(["{a}, then {b}", "{a} followed by {b}", "{a} and then {b}", "first {a}, then {b}"])
+        )
+        text = words.format(a=self._caption(first, rng).rstrip("."), b=self._caption(second, rng).rstrip("."))
+        return np.concatenate(parts, 1), text
+
+    def _caption(self, index: int, rng: np.random.Generator) -> str:
+        return str(rng.choice(self.train.clips[index].captions))
+
+    def _fit(self, store: TokenStore, index: int, frames: int, rng: np.random.Generator) -> np.ndarray:
+        """Cut a longer clip; follow a shorter one by silence, or, where nothing is counted, by itself."""
+        codes = store.codes(index)
+        extra = codes.shape[1] - frames
+        if extra >= 0:
+            start = int(rng.integers(0, extra + 1)) if rng.random() < 0.4 else 0
+            return codes[:, start : start + frames]
+        silence = store.silence[:, None]
+        tags = store.clips[index].fields.get("tags", ())
+        counted = any(str(tag).startswith("count:") for tag in tags)
+        if counted or rng.random() < 0.4:
+            return np.concatenate([codes, silence.repeat(-extra, 1)], 1)
+        gap = silence.repeat(int(rng.integers(0, 13)), 1)
+        repeats = -(-frames // (codes.shape[1] + gap.shape[1]))
+        return np.concatenate([codes, gap] * repeats, 1)[:, :frames]
+
+    def _visible(self, count: int, frames: int, rng: np.random.Generator) -> Tensor:
+        """Frames known in all streams, [B, T]: for a fifth of the items all but a gap (prompts, edits)."""
+        outside = np.zeros((count, frames), bool)
+        for row in outside[rng.random(count) < 0.2]:
+            row[:] = True
+        for i in np.flatnonzero(outside[:, 0]):
+            length = int(frames * rng.uniform(0.2, 0.9))
+            start = int(rng.choice([0, frames - length, rng.integers(0, frames - length + 1)]))
+            outside[i, start : start + length] = False
+        return torch.from_numpy(outside)
+
+    def _corrupt(self, clean: Tensor, rng: np.random.Generator) -> Tensor:
+        """Up to a tenth of the tokens replaced at random: decoding meets its own mistakes, too."""
+        rate = rng.uniform(0, 0.1, (len(clean), 1, 1))
+        wrong = rng.random(clean.shape) < rate
+        noise = rng.integers(0, self.vocab, clean.shape)
+        return torch.where(torch.from_numpy(wrong), torch.from_numpy(noise), clean)
+
+    def _causal(
+        self, clean: Tensor, stage: int, texts: list[str], rng: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """Left to right: stream `stage` is seen one frame late, later streams not at all."""
+        codes = clean.clone()
+        codes[:, stage, 1:] = clean[:, stage, :-1]
+        codes[:, stage, 0] = self.vocab
+        codes[:, stage + 1 :] = self.vocab
+        scored = torch.ones(clean.shape[0], clean.shape[2], dtype=torch.bool)
+        return self._pack(codes, clean[:, stage], scored, stage, texts, rng, True)
+
+    def _pack(
+        self,
+        codes: Tensor,
+        target: Tensor,
+        scored: Tensor,
+        stage: int,
+        texts: list[str],
+        rng: np.random.Generator | None,
+        causal: bool,
+    ) -> dict[str, Tensor]:
+        ids, valid = self.table.tokenize(texts)
+        dropped = torch.zeros(len(texts), dtype=torch.bool)
+        embeddings = self.table.embed(ids)
+        if rng is not None:
+            embeddings = self.table.embed(self._swap(ids, rng))
+            jitter = torch.from_numpy(rng.standard_normal(embeddings.shape).astype(np.float32))
+            embeddings = embeddings + 0.1 * embeddings.std() * jitter
+            forgotten = torch.from_numpy(rng.random(valid.shape) < 0.08)
+            forgotten &= ~(forgotten | ~valid).all(1, keepdim=True)  # never a whole text
+            valid = valid & ~forgotten
+            dropped = torch.from_numpy(rng.random(len(texts)) < 0.1)
+        return {
+            "codes": codes,
+            "target": target,
+            "scored": scored,
+            "text": embeddings,
+            "text_valid": valid,
+            "dropped": dropped,
+            "stage": torch.tensor(stage),
+            "causal": torch.tensor(causal),
+        }
+
+    def _swap(self, ids: Tensor, rng: np.random.Generator) -> Tensor:
+        """Now and then a word by a neighbour in meaning, so that words never seen find their place."""
+        swapped = ids.clone()
+        for at in np.argwhere(rng.random(ids.shape) < 0.12):
+            near = self.neighbours.get(int(ids[tuple(at)]))
+            if near:
+                swapped[tuple(at)] = int(rng.choice(near))
+        return swapped
+
+
+def _stage_weights(streams: int) -> np.ndarray:
+    """The first stream as often as all others together would make it 0.4: it decides what is heard."""
+    later = 0.6 / max(1, streams - 1)
+    return np.array([1.0]) if streams == 1 else np.array([0.4] + [later] * (streams - 1))
