@@ -10,11 +10,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maskaudio.version import __version__
+
 if TYPE_CHECKING:
     from maskaudio.audio import Audio
     from maskaudio.pipelines.text_to_audio import generate
 
-__version__ = "0.1.0"
 __all__ = ["Audio", "__version__", "generate"]
 
 _checkout = Path(__file__).resolve().parent.parent

@@ -9,8 +9,8 @@ from maskaudio.codec.neural import CodecConfig, NeuralCodec
 from maskaudio.config import to_dict
 from maskaudio.decoding.plan import default_plan
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
+from maskaudio.networks.text_encoder import TextConfig
 from maskaudio.networks.transformer import TransformerConfig
-from maskaudio.text.encoder import TextConfig
 
 CODEC = CodecConfig(
     streams=3,

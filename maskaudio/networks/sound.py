@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
+from maskaudio.networks.text_encoder import TextConfig, TextEncoder
 from maskaudio.networks.transformer import Condition, MaskedTransformer, TransformerConfig
-from maskaudio.text.encoder import TextConfig, TextEncoder
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 
-import maskaudio
 from maskaudio.audio import Audio
 from maskaudio.checkpoints.folder import build
 from maskaudio.checkpoints.registry import find_model, read_config
@@ -25,6 +24,7 @@ from maskaudio.errors import UsageError
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
 from maskaudio.networks.transformer import Condition
 from maskaudio.text.table import TextTable
+from maskaudio.version import __version__
 
 LONGEST = 30.0  # seconds, until long form lands
 FAMILIAR = 0.38  # cosine to the nearest covered description below which a prompt is called unfamiliar
@@ -180,7 +180,7 @@ def _warn_of_the_unfamiliar(sound: SoundModel, prompts: list[str]) -> None:
 def _tags(sound: SoundModel, text: str, seed: int, plan: Plan) -> dict[str, str]:
     return {
         "generated": "yes",
-        "software": f"maskaudio {maskaudio.__version__}",
+        "software": f"maskaudio {__version__}",
         "model": sound.name,
         "seed": str(seed),
         "steps": ",".join(str(stage.steps) for stage in plan.stages),

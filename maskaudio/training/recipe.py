@@ -7,7 +7,7 @@ from typing import Any
 from maskaudio.codec.neural import CodecConfig
 from maskaudio.config import from_dict
 from maskaudio.errors import UsageError
-from maskaudio.text.encoder import TextConfig
+from maskaudio.networks.text_encoder import TextConfig
 from maskaudio.training.clips import Clip, Refused, find_clips
 from maskaudio.training.trainer import Schedule
 
