@@ -33,7 +33,8 @@ class MelSpectrogram(nn.Module):
 
     def forward(self, wave: Tensor) -> Tensor:
         magnitude = stft_magnitude(wave, self.window, self.hop)
-        mel = (magnitude.transpose(1, 2) @ self.filters).transpose(1, 2)
+        with torch.autocast(wave.device.type, enabled=False):  # a measure, not a layer: never in bf16
+            mel = (magnitude.transpose(1, 2) @ self.filters).transpose(1, 2)
         return mel.clamp(min=FLOOR).log()
 
 

@@ -30,7 +30,8 @@ class Vocoder(nn.Module):
         x = self.norm(self.embed(mel / 4).transpose(1, 2))
         x = self.head(self.trunk(x)).float()
         gain, real, imag = x.chunk(3, dim=-1)
-        prior = (mel.float().exp().transpose(1, 2) @ self.inverse_mel).clamp(min=1e-3).log()
+        with torch.autocast(mel.device.type, enabled=False):  # its terms cancel: bf16 would leave noise
+            prior = (mel.float().exp().transpose(1, 2) @ self.inverse_mel).clamp(min=1e-3).log()
         magnitude = (prior + gain).clamp(max=9.0).exp()
         phase = torch.atan2(imag, real + 1e-8)
         spectrum = torch.polar(magnitude, phase).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""Small spectrogram critics: what gives a vocoder its last share of naturalness."""
+"""Small critics of spectrogram pictures: what gives a decoder texture, and its last share of naturalness."""
 
 import itertools
 
@@ -12,42 +12,41 @@ from maskaudio.codec.mel import stft_magnitude
 
 
 class Adversary(nn.Module):
-    """Hinge GAN with feature matching over critics at several resolutions, cheap enough for a CPU.
+    """Hinge GAN with feature matching, cheap enough for a CPU; one critic for each kind of picture.
 
-    One optimiser trains both sides: the critics see the made wave detached, the generator sees the
+    One optimiser trains both sides: the critics see what was made detached, the generator sees the
     critics' weights detached.
     """
 
-    def __init__(self, windows: tuple[int, ...] = (512, 1024, 2048), channels: int = 16):
+    def __init__(self, kinds: int, channels: int = 16):
         super().__init__()
-        self.critics = nn.ModuleList(Critic(window, channels) for window in windows)
+        self.critics = nn.ModuleList(Critic(channels) for _ in range(kinds))
 
-    def forward(self, made: Tensor, true: Tensor) -> dict[str, Tensor]:
-        """Waves [B, N] → the losses `critic`, `adversary` (of the generator) and `features`."""
-        critic = adversary = features = made.new_zeros(())
-        for judge in self.critics:
-            real, real_features = judge(true)
-            fake, _ = judge(made.detach())
+    def forward(self, made: list[Tensor], true: list[Tensor]) -> dict[str, Tensor]:
+        """Pictures [B, F, T] of each kind → losses `critic`, `adversary` (the generator's) and `features`."""
+        critic = adversary = features = made[0].new_zeros(())
+        for judge, a, b in zip(self.critics, made, true, strict=True):
+            real, real_features = judge(b)
+            fake, _ = judge(a.detach())
             critic = critic + F.relu(1 - real).mean() + F.relu(1 + fake).mean()
             frozen = {name: p.detach() for name, p in judge.named_parameters()}
-            fooled, fake_features = functional_call(judge, frozen, (made,))
+            fooled, fake_features = functional_call(judge, frozen, (a,))
             adversary = adversary - fooled.mean()
-            for a, b in zip(fake_features, real_features, strict=True):
-                features = features + F.l1_loss(a, b.detach()) / b.detach().abs().mean().clamp(min=1e-3)
+            for x, y in zip(fake_features, real_features, strict=True):
+                features = features + F.l1_loss(x, y.detach()) / y.detach().abs().mean().clamp(min=1e-3)
         count = len(self.critics)
         return {
             "critic": critic / count,
             "adversary": adversary / count,
-            "features": features / (count * 3),
+            "features": features / (count * len(real_features)),
         }
 
 
 class Critic(nn.Module):
-    """Convolutions over a log-magnitude spectrogram, halving both axes: a verdict per patch."""
+    """Convolutions that halve both axes of a picture: a verdict per patch."""
 
-    def __init__(self, window: int, channels: int):
+    def __init__(self, channels: int):
         super().__init__()
-        self.register_buffer("window", torch.hann_window(window), persistent=False)
         widths = [1, channels, 2 * channels, 4 * channels]
         self.layers = nn.ModuleList(
             weight_norm(nn.Conv2d(a, b, (3, 5), stride=2, padding=(1, 2)))
@@ -55,12 +54,25 @@ class Critic(nn.Module):
         )
         self.verdict = weight_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
 
-    def forward(self, wave: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """wave [B, N] → verdicts [B, 1, F', T'] and the features of every layer."""
-        magnitude = stft_magnitude(wave, self.window, self.window.numel() // 4)
-        x = ((magnitude + 1e-2).log() / 3)[:, None]
-        features = []
+    def forward(self, picture: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """picture [B, F, T] of about unit size → verdicts [B, 1, F', T'] and the features of every layer."""
+        x, features = picture[:, None], []
         for layer in self.layers:
             x = F.leaky_relu(layer(x), 0.2)
             features.append(x)
         return self.verdict(x), features
+
+
+class SpectrumPictures(nn.Module):
+    """wave [B, N] → its log-magnitude spectrograms at several resolutions, as critics like them."""
+
+    def __init__(self, windows: tuple[int, ...] = (512, 1024, 2048)):
+        super().__init__()
+        self.windows = windows
+        for n in windows:
+            self.register_buffer(f"window{n}", torch.hann_window(n), persistent=False)
+
+    def forward(self, wave: Tensor) -> list[Tensor]:
+        """One picture [B, n // 2 + 1, frames] for each window n."""
+        magnitudes = (stft_magnitude(wave, getattr(self, f"window{n}"), n // 4) for n in self.windows)
+        return [(m + 1e-2).log() / 3 for m in magnitudes]

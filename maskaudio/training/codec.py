@@ -1,4 +1,7 @@
-"""Training a codec in halves that can be judged apart: tokens ⇄ log-mel, then log-mel → wave."""
+"""Training a codec in halves that can be judged apart: tokens ⇄ log-mel, then log-mel → wave.
+
+Each half first learns to be near, then, with an adversary, to sound like the real thing.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +15,7 @@ from torch import Tensor, nn
 from maskaudio.checkpoints.folder import save_model
 from maskaudio.codec.mel import mel_filters, stft_magnitude
 from maskaudio.codec.neural import NeuralCodec
-from maskaudio.training.adversary import Adversary
+from maskaudio.training.adversary import Adversary, SpectrumPictures
 from maskaudio.training.recipe import CodecRecipe, Phase, recipe_clips
 from maskaudio.training.store import AudioStore, store_audio
 from maskaudio.training.trainer import train
@@ -28,7 +31,10 @@ class TokenHalf(nn.Module):
 
     def forward(self, wave: Tensor) -> dict[str, Tensor]:
         mel = self.codec.mel(wave.float())
-        made = self.codec.reconstruct_mel(mel).float()
+        return self.distance(self.codec.reconstruct_mel(mel).float(), mel)
+
+    def distance(self, made: Tensor, mel: Tensor) -> dict[str, Tensor]:
+        """How far the made log-mels [B, n_mels, F] are from the true ones."""
         level = F.l1_loss(made, mel)
         change = F.l1_loss(made.diff(dim=-1), mel.diff(dim=-1))
         return {"loss": level + 0.5 * change, "mel": level.detach()}
@@ -44,6 +50,28 @@ class TokenHalf(nn.Module):
         }
         used = [codes[:, k].unique().numel() / codec.vocab for k in range(codec.streams)]
         return figures | {"used": torch.tensor(used).mean()}
+
+
+class TextureHalf(TokenHalf):
+    """Tokens → mel with an adversary: a mean of all that a token may mean sounds dull, one of them does not.
+
+    Encoder and quantiser stay as they are, so that tokens keep their meaning.
+    """
+
+    def __init__(self, codec: NeuralCodec):
+        super().__init__(codec)
+        codec.requires_grad_(False)
+        codec.decoder.requires_grad_(True)
+        self.adversary = Adversary(1)
+
+    def forward(self, wave: Tensor) -> dict[str, Tensor]:
+        mel = self.codec.mel(wave.float())
+        made = self.codec.reconstruct_mel(mel).float()
+        near = self.distance(made, mel)
+        with torch.autocast(wave.device.type, enabled=False):
+            game = self.adversary([made / 3], [mel / 3])
+        loss = 5 * near["loss"] + game["adversary"] + 2 * game["features"] + game["critic"]
+        return near | {"loss": loss} | {k: v.detach() for k, v in game.items()}
 
 
 class WaveHalf(nn.Module):
@@ -89,11 +117,12 @@ class PolishHalf(WaveHalf):
 
     def __init__(self, codec: NeuralCodec, blurred: float = 0.5):
         super().__init__(codec, blurred)
-        self.adversary = Adversary()
+        self.pictures = SpectrumPictures()
+        self.adversary = Adversary(len(self.pictures.windows))
 
     def losses(self, made: Tensor, wave: Tensor) -> dict[str, Tensor]:
         """5 × spectral distance + adversary + 2 × feature matching, and the critics' own loss."""
-        near, game = self.distance(made, wave), self.adversary(made, wave)
+        near, game = self.distance(made, wave), self.adversary(self.pictures(made), self.pictures(wave))
         loss = 5 * near["loss"] + game["adversary"] + 2 * game["features"] + game["critic"]
         return {"loss": loss, "mel": near["mel"]} | {k: v.detach() for k, v in game.items()}
 
@@ -182,6 +211,9 @@ def _device(module: nn.Module) -> torch.device:
     return next(module.parameters()).device
 
 
+HALVES = (("tokens", TokenHalf), ("texture", TextureHalf), ("waves", WaveHalf), ("polish", PolishHalf))
+
+
 def train_codec(
     recipe: CodecRecipe, sources: list[Path], run: Path, *, resume: bool = False, **options: Any
 ) -> Path:
@@ -195,7 +227,7 @@ def train_codec(
     ]
     torch.manual_seed(recipe.tokens.seed)
     codec = NeuralCodec(recipe.model)
-    for name, half in (("tokens", TokenHalf), ("waves", WaveHalf), ("polish", PolishHalf)):
+    for name, half in HALVES:
         phase: Phase | None = getattr(recipe, name)
         if phase is None:
             continue

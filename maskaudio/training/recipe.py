@@ -30,10 +30,11 @@ class Data:
 
 @dataclass(frozen=True)
 class CodecRecipe:
-    """`maskaudio train codec`: tokens ⇄ log-mel, then log-mel → wave, then that with an adversary."""
+    """`maskaudio train codec`: tokens ⇄ log-mel and log-mel → wave, each perhaps with an adversary after."""
 
     tokens: Phase
     waves: Phase
+    texture: Phase | None = None
     polish: Phase | None = None
     model: CodecConfig = field(default_factory=CodecConfig)
     about: dict[str, Any] = field(default_factory=dict)  # summary, licence, status: for `models show`
