@@ -9,7 +9,7 @@ from torch import nn
 
 from maskaudio.training.clips import Clip, Refused, read_clips
 from maskaudio.training.recipe import CodecRecipe, SoundRecipe
-from maskaudio.training.trainer import Schedule, Task
+from maskaudio.training.trainer import Schedule, Task, pick_precision
 
 
 def clip_seconds(clips: list[Clip]) -> tuple[dict[str, float], list[Refused]]:
@@ -76,7 +76,7 @@ def _hours(module: nn.Module, task: Task, schedule: Schedule, measured: int = 3)
         if step == 1:
             started = time.perf_counter()
         batch = task.batch(step, 0)
-        with torch.autocast("cpu", torch.bfloat16, enabled=schedule.precision == "bf16"):
+        with torch.autocast("cpu", torch.bfloat16, enabled=pick_precision(schedule.precision) == "bf16"):
             loss = module(**batch)["loss"]
         loss.backward()
         module.zero_grad(set_to_none=True)

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from maskaudio.errors import MaskaudioError
+from maskaudio.errors import MaskaudioError, UsageError
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Schedule:
     weight_decay: float = 0.01
     clip: float = 1.0
     ema: float = 0.999
-    precision: str = "no"  # or bf16: 1.6 times faster where the processor has it
+    precision: str = "auto"  # fp32, bf16, or bf16 only where the processor is quick at it
     save_every: float = 180.0  # seconds
     validate_every: int = 500  # steps
     seed: int = 0
@@ -75,7 +75,7 @@ def train(
     state_file, log_file = run / "state.safetensors", run / "log.jsonl"
     if state_file.exists() and not resume:
         raise MaskaudioError(f"{run} already holds a run: add --resume to go on, or name another folder")
-    accelerator = Accelerator(mixed_precision=schedule.precision, cpu=device == "cpu")
+    accelerator = Accelerator(mixed_precision=pick_precision(schedule.precision), cpu=device == "cpu")
     set_seed(schedule.seed)
     trained = [p for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
@@ -130,6 +130,21 @@ def train(
                 _save(state_file, step, module, optimizer, average)
                 saved = time.monotonic()
     return average
+
+
+def pick_precision(wanted: str) -> str:
+    """accelerate's name for `wanted`; "auto" is bf16 on a GPU or CPU with bf16 arithmetic, else fp32."""
+    if wanted not in ("auto", "fp32", "bf16"):
+        raise UsageError(f"precision '{wanted}': choose auto, fp32 or bf16")
+    if wanted == "auto":
+        quick = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else _cpu_has_bf16()
+        wanted = "bf16" if quick else "fp32"
+    return {"fp32": "no", "bf16": "bf16"}[wanted]
+
+
+def _cpu_has_bf16() -> bool:
+    has = torch.cpu.get_capabilities()
+    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
 def plot_losses(log_file: Path, picture: Path) -> None:

@@ -105,7 +105,7 @@ def change_weights(folder, change):
 
 def test_wrong_shape(folder):
     change_weights(folder, lambda w: w.update({"layers.0.bias": torch.zeros(9)}))
-    refused(folder, r"'layers.0.bias' is \(9,\), the config asks for \(8,\)")
+    refused(folder, r"'layers.0.bias' is \[9\], the config asks for \[8\]")
 
 
 def test_a_config_for_another_shape(folder):

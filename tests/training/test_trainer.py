@@ -7,8 +7,8 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from maskaudio.errors import MaskaudioError
-from maskaudio.training.trainer import Schedule, read_average, train
+from maskaudio.errors import MaskaudioError, UsageError
+from maskaudio.training.trainer import Schedule, pick_precision, read_average, train
 
 
 class Regression(nn.Module):
@@ -31,7 +31,7 @@ class Data:
         return {"x": x, "y": x.sum(1)}
 
     def validate(self, model):
-        return {"loss": float(model(**self.batch(10**6, 0))["loss"])}
+        return {"loss": model(**self.batch(10**6, 0))["loss"].item()}
 
     def show(self, model, folder):
         folder.mkdir(exist_ok=True)
@@ -96,3 +96,10 @@ def test_the_learning_rate_warms_up_and_falls_to_a_twentieth():
     assert schedule.rate(0) == pytest.approx(0.1) and schedule.rate(9) == pytest.approx(1.0)
     assert schedule.rate(100) == pytest.approx(0.05)
     assert all(schedule.rate(i) >= schedule.rate(i + 1) for i in range(10, 100))
+
+
+def test_precision_follows_the_processor():
+    assert pick_precision("fp32") == "no" and pick_precision("bf16") == "bf16"
+    assert pick_precision("auto") in ("no", "bf16")
+    with pytest.raises(UsageError, match="fp16"):
+        pick_precision("fp16")
