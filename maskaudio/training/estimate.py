@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from maskaudio.training.clips import Clip, Refused, read_clips
-from maskaudio.training.recipe import CodecRecipe, SoundRecipe
+from maskaudio.training.recipe import CodecRecipe, Phase, SoundRecipe
 from maskaudio.training.trainer import Schedule, Task, pick_precision
 
 
@@ -29,7 +29,7 @@ def clip_seconds(clips: list[Clip]) -> tuple[dict[str, float], list[Refused]]:
 def codec_hours(recipe: CodecRecipe) -> dict[str, float]:
     """Hours on the CPU of each half of a codec recipe."""
     from maskaudio.codec.neural import NeuralCodec
-    from maskaudio.training.codec import CodecTask, TokenHalf, WaveHalf
+    from maskaudio.training.codec import HALVES, CodecTask
     from maskaudio.training.store import AudioStore
 
     rate = recipe.model.sample_rate
@@ -37,9 +37,12 @@ def codec_hours(recipe: CodecRecipe) -> dict[str, float]:
     store = AudioStore([Clip("noise", Path())], noise, np.array([0, len(noise)]), rate)
     codec = NeuralCodec(recipe.model)
     hours = {}
-    for name, half in (("tokens", TokenHalf), ("waves", WaveHalf)):
+    for name, half in HALVES:
+        phase: Phase | None = getattr(recipe, name)
+        if phase is None:
+            continue
         codec.requires_grad_(True)
-        module, phase = half(codec), getattr(recipe, name)
+        module = half(codec)
         hours[name] = _hours(module, CodecTask(module, store, store, phase.batch, phase.seconds), phase)
     return hours
 
@@ -48,25 +51,20 @@ def sound_hours(recipe: SoundRecipe) -> dict[str, float]:
     """Hours on the CPU of a sound recipe, once its tokens are stored."""
     from maskaudio.checkpoints.registry import find_model
     from maskaudio.codec.load import load_codec
-    from maskaudio.config import from_dict
-    from maskaudio.networks.sound import SoundConfig, SoundNetwork
-    from maskaudio.networks.transformer import TransformerConfig
     from maskaudio.text.table import TextTable
     from maskaudio.training.batches import SoundTask
-    from maskaudio.training.sound import SoundLoss
+    from maskaudio.training.sound import SoundLoss, new_network
     from maskaudio.training.tokens import TokenStore
 
     codec = load_codec(recipe.codec)
     table = TextTable.load(find_model(recipe.words, "words"))
-    grid = {"streams": codec.streams, "vocab": codec.vocab}
-    shape = SoundConfig(from_dict(TransformerConfig, recipe.transformer | grid, "transformer"), recipe.text)
     codes = np.random.default_rng(0).integers(0, codec.vocab, (codec.streams, 300)).astype(np.uint16)
     clip = Clip(
         "noise", Path(), captions=("rain on a tin roof with distant thunder",), fields={"label": "noise"}
     )
     store = TokenStore([clip], codes, np.array([0, 300]), codes[:, 0])
     task = SoundTask(store, store, table, codec.streams, codec.vocab, recipe.span, recipe.frames)
-    return {"transformer": _hours(SoundLoss(SoundNetwork(shape)), task, recipe.training)}
+    return {"transformer": _hours(SoundLoss(new_network(recipe, codec)), task, recipe.training)}
 
 
 def _hours(module: nn.Module, task: Task, schedule: Schedule, measured: int = 3) -> float:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from maskaudio.checkpoints.folder import save_model
 from maskaudio.checkpoints.registry import find_model
 from maskaudio.codec.load import load_codec
+from maskaudio.codec.protocol import Codec
 from maskaudio.config import from_dict, to_dict
 from maskaudio.decoding.plan import default_plan
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
@@ -68,11 +69,7 @@ def train_sound(
         mixes = recipe.mixes if split == "train" else 0
         stores[split] = store_tokens(audio, codec, run / f"{split}.safetensors", mixes=mixes)
     table = TextTable.load(find_model(recipe.words, "words"))
-    grid = {"streams": codec.streams, "vocab": codec.vocab}
-    transformer = from_dict(TransformerConfig, recipe.transformer | grid, "transformer")
-    shape = SoundConfig(transformer, recipe.text)
-    torch.manual_seed(recipe.training.seed)
-    network = SoundNetwork(shape)
+    network = new_network(recipe, codec)
     captions = [c for clip in stores["train"].clips for c in clip.captions]
     task = SoundTask(
         stores["train"],
@@ -98,8 +95,16 @@ def train_sound(
         "classes": sorted(described),
         "described": described,
     }
-    save_model(folder, "sound", shape, network, **extra)
+    save_model(folder, "sound", network.config, network, **extra)
     return folder
+
+
+def new_network(recipe: SoundRecipe, codec: Codec) -> SoundNetwork:
+    """The untrained network that `recipe` describes, for the grids of `codec`."""
+    grid = {"streams": codec.streams, "vocab": codec.vocab}
+    transformer = from_dict(TransformerConfig, recipe.transformer | grid, "transformer")
+    torch.manual_seed(recipe.training.seed)
+    return SoundNetwork(SoundConfig(transformer, recipe.text))
 
 
 def _described(clips: list[Clip]) -> dict[str, str]:
