@@ -11,7 +11,12 @@ from maskaudio.networks.layer import Layer
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """Shape of a masked transformer. `window` limits attention on every stream after the first."""
+    """Shape of a masked transformer.
+
+    Attention reaches `window` frames either way on every stream after the first. On the first it sees the
+    whole of a grid of up to 2·`reach` + 1 frames, and `reach` frames either way of a longer one: distances
+    never met in training are not met in decoding.
+    """
 
     streams: int
     vocab: int
@@ -19,6 +24,7 @@ class TransformerConfig:
     layers: int = 8
     heads: int = 6
     window: int = 12
+    reach: int = 125
     cross_every: int = 2  # layers that ask the condition: 0, cross_every, …
     condition_dim: int = 256
     dropout: float = 0.1
@@ -89,7 +95,7 @@ class MaskedTransformer(nn.Module):
         valid: Tensor | None = None,
     ) -> Tensor:
         """codes [B, K, T] → features [B, T, dim] for stream `stage`; `valid` [B, T] marks real frames."""
-        window = self.config.window if stage > 0 else None
+        window = self.config.window if stage > 0 else self.config.reach
         x = sum(table(codes[:, k]) for k, table in enumerate(self.embed))
         x = x + self.stage.weight[stage] + condition.summary[:, None]
         if causal:

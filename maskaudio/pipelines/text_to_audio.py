@@ -100,7 +100,7 @@ def generate(
     _warn_of_the_unfamiliar(sound, prompts)
 
     frames = math.ceil(duration * sound.codec.frame_rate - 1e-9)
-    grid = Grid.blank(len(prompts), sound.codec.streams, frames)
+    grid = Grid.blank(len(prompts), sound.network.transformer.streams, frames)
     guided = any(stage.guidance != 1.0 for stage in plan.stages)
     texts = prompts + [negative] * len(prompts) if guided and negative else prompts
     condition = sound.condition(texts)

@@ -63,8 +63,12 @@ def sound_hours(recipe: SoundRecipe) -> dict[str, float]:
         "noise", Path(), captions=("rain on a tin roof with distant thunder",), fields={"label": "noise"}
     )
     store = TokenStore([clip], codes, np.array([0, 300]), codes[:, 0])
-    task = SoundTask(store, store, table, codec.streams, codec.vocab, recipe.span, recipe.frames)
-    return {"transformer": _hours(SoundLoss(new_network(recipe, codec)), task, recipe.training)}
+    network = new_network(recipe, codec)
+    store = store.first(network.transformer.streams)
+    task = SoundTask(
+        store, store, table, network.transformer.streams, codec.vocab, recipe.span, recipe.frames
+    )
+    return {"transformer": _hours(SoundLoss(network), task, recipe.training)}
 
 
 def _hours(module: nn.Module, task: Task, schedule: Schedule, measured: int = 3) -> float:

@@ -47,6 +47,7 @@ class SoundRecipe:
 
     training: Schedule
     codec: str = "codec"
+    streams: int | None = None  # of the codec's, coarse to fine; absent: all of them
     words: str = "words"  # the table of word-piece embeddings the text encoder starts from
     transformer: dict[str, Any] = field(default_factory=dict)  # what differs from TransformerConfig
     text: TextConfig = field(default_factory=TextConfig)
@@ -54,6 +55,7 @@ class SoundRecipe:
     frames: int = 1600  # in a batch, over all clips
     about: dict[str, Any] = field(default_factory=dict)  # summary, licence, status: for `models show`
     mixes: int = 1500  # pairs of clips heard at once, made on the way
+    takes: int = 1  # of every clip: further ones are a fraction of a frame late and a little softer or louder
     data: Data = field(default_factory=Data)
 
 

@@ -13,6 +13,7 @@ from maskaudio.codec.load import load_codec
 from maskaudio.codec.protocol import Codec
 from maskaudio.config import from_dict, to_dict
 from maskaudio.decoding.plan import default_plan
+from maskaudio.errors import UsageError
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
 from maskaudio.networks.transformer import TransformerConfig
 from maskaudio.text.neighbours import near_words
@@ -59,6 +60,7 @@ def train_sound(
 ) -> Path:
     """Carry out a sound recipe; returns the folder of the finished model, `run`/model."""
     codec = load_codec(recipe.codec)
+    network = new_network(recipe, codec)
     clips, _ = recipe_clips(recipe.data, sources)
     clips = [c for c in clips if c.captions]
     stores = {}
@@ -66,16 +68,16 @@ def train_sound(
         audio, _ = store_audio(
             [c for c in clips if c.split == split], run / "audio" / split, codec.sample_rate
         )
-        mixes = recipe.mixes if split == "train" else 0
-        stores[split] = store_tokens(audio, codec, run / f"{split}.safetensors", mixes=mixes)
+        mixes, takes = (recipe.mixes, recipe.takes) if split == "train" else (0, 1)
+        stores[split] = store_tokens(audio, codec, run / f"{split}.safetensors", mixes=mixes, takes=takes)
+        stores[split] = stores[split].first(network.transformer.streams)
     table = TextTable.load(find_model(recipe.words, "words"))
-    network = new_network(recipe, codec)
     captions = [c for clip in stores["train"].clips for c in clip.captions]
     task = SoundTask(
         stores["train"],
         stores["valid"],
         table,
-        codec.streams,
+        network.transformer.streams,
         codec.vocab,
         recipe.span,
         recipe.frames,
@@ -91,7 +93,7 @@ def train_sound(
         "about": recipe.about | {"parameters": sum(p.numel() for p in network.parameters())},
         "codec": codec.name,
         "words": recipe.words,
-        "plan": to_dict(default_plan(codec.streams, recipe.span)),
+        "plan": to_dict(default_plan(network.transformer.streams, recipe.span)),
         "classes": sorted(described),
         "described": described,
     }
@@ -101,7 +103,10 @@ def train_sound(
 
 def new_network(recipe: SoundRecipe, codec: Codec) -> SoundNetwork:
     """The untrained network that `recipe` describes, for the grids of `codec`."""
-    grid = {"streams": codec.streams, "vocab": codec.vocab}
+    streams = recipe.streams or codec.streams
+    if not 1 <= streams <= codec.streams:
+        raise UsageError(f"streams: {streams}: the codec '{codec.name}' has {codec.streams}")
+    grid = {"streams": streams, "vocab": codec.vocab}
     transformer = from_dict(TransformerConfig, recipe.transformer | grid, "transformer")
     torch.manual_seed(recipe.training.seed)
     return SoundNetwork(SoundConfig(transformer, recipe.text))

@@ -1,5 +1,6 @@
 """The codes of every clip, computed once: what generators are trained on."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,14 +25,25 @@ class TokenStore:
     offsets: np.ndarray
     silence: np.ndarray
 
+    def first(self, streams: int) -> "TokenStore":
+        """The same clips in their first `streams` streams."""
+        return replace(self, grid=self.grid[:streams], silence=self.silence[:streams])
+
     def codes(self, index: int) -> np.ndarray:
         """Codes [K, T] of clip `index`."""
         return self.grid[:, self.offsets[index] : self.offsets[index + 1]]
 
 
-def store_tokens(store: AudioStore, codec: Codec, path: Path, *, mixes: int = 0, seed: int = 0) -> TokenStore:
-    """Encode all clips of `store`, and `mixes` pairs of them heard at once, into `path` (or reuse it)."""
+def store_tokens(
+    store: AudioStore, codec: Codec, path: Path, *, mixes: int = 0, takes: int = 1, seed: int = 0
+) -> TokenStore:
+    """Encode all clips of `store`, and `mixes` pairs of them heard at once, into `path` (or reuse it).
+
+    With `takes` > 1 all of them come again, each time a random part of a frame late and up to 2 dB softer
+    or louder: what is the same to the ear has other tokens.
+    """
     clips, waves = _clips_and_mixes(store, mixes, seed)
+    clips, waves = clips * takes, _takes(waves, takes, codec, seed)
     key = f"{codec.hash} {len(clips)} {seed} {store.offsets[-1]}"
     if path.is_file():
         with safe_open(path, "np") as file:
@@ -55,7 +67,7 @@ def _encode(codec: Codec, wave: np.ndarray) -> np.ndarray:
 
 
 def _clips_and_mixes(store: AudioStore, mixes: int, seed: int):
-    """All clips with their waves, then random pairs of captioned ones; the waves come one at a time."""
+    """All clips, then random pairs of captioned ones, and what yields their waves one at a time."""
     rng = np.random.default_rng([seed, 99])
     captioned = [
         i for i, clip in enumerate(store.clips) if clip.captions and "mix" not in clip.fields.get("tags", ())
@@ -72,7 +84,19 @@ def _clips_and_mixes(store: AudioStore, mixes: int, seed: int):
         for (a, b), gain in zip(pairs, gains, strict=True):
             yield _mix(store.wave(a), store.wave(b), gain)
 
-    return store.clips + mixed, waves()
+    return store.clips + mixed, waves
+
+
+def _takes(waves: Callable[[], Iterator[np.ndarray]], takes: int, codec: Codec, seed: int):
+    """All waves as they are, then, for every further take, all of them shifted and scaled."""
+    yield from waves()
+    rng = np.random.default_rng([seed, 7])
+    frame = round(codec.sample_rate / codec.frame_rate)
+    for _ in range(takes - 1):
+        for wave in waves():
+            late, gain = np.zeros(rng.integers(1, frame), np.float32), 10 ** (rng.uniform(-2, 2) / 20)
+            gain = min(gain, 1 / max(1e-6, float(np.abs(wave).max())))
+            yield np.concatenate([late, wave * np.float32(gain)])
 
 
 def _mix(front: np.ndarray, back: np.ndarray, gain: float) -> np.ndarray:

@@ -1,5 +1,7 @@
 """What a stage may see, and what it may not."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -24,9 +26,9 @@ def features(model, condition, codes, stage, **kwargs):
         return model(codes, stage, condition, **kwargs)
 
 
-def reach(model, condition, stage, **kwargs):
-    """Frames whose features change when frame 30 of 60 changes."""
-    codes = torch.randint(0, 20, (1, 3, 60), generator=torch.Generator().manual_seed(1))
+def reach(model, condition, stage, frames=60, **kwargs):
+    """Frames whose features change when frame 30 changes."""
+    codes = torch.randint(0, 20, (1, 3, frames), generator=torch.Generator().manual_seed(1))
     other = codes.clone()
     other[:, 0, 30] = (other[:, 0, 30] + 1) % 20
     change = features(model, condition, codes, stage, **kwargs) - features(
@@ -39,6 +41,13 @@ def test_the_first_stream_sees_everything_and_later_ones_a_window(model, conditi
     assert reach(model, condition, 0) == list(range(60))
     seen = reach(model, condition, 1)
     assert seen == list(range(30 - 2 * 4, 30 + 2 * 4 + 1))  # two layers of ± 4
+
+
+def test_a_grid_longer_than_any_trained_on_is_seen_in_part(condition):
+    torch.manual_seed(0)
+    model = MaskedTransformer(replace(CONFIG, reach=20)).eval()
+    assert reach(model, condition, 0, frames=41) == list(range(41))
+    assert reach(model, condition, 0, frames=100) == list(range(30 + 2 * 20 + 1))  # two layers of ± 20
 
 
 def test_causal_features_do_not_see_the_future(model, condition):
