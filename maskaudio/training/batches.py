@@ -51,7 +51,8 @@ class SoundTask:
         masked = training_mask(share, frames, span, generator)
         outside = self._visible(count, frames, rng)
         masked &= ~outside
-        masked[:, 0] |= ~masked.any(1)
+        nothing = ~masked.any(1)
+        masked[nothing, (~outside).int().argmax(1)[nothing]] = True  # at least the first frame that may be
         codes = self._corrupt(clean, rng)
         hidden = torch.zeros_like(codes, dtype=torch.bool)
         hidden[:, stage] = masked
@@ -121,8 +122,7 @@ class SoundTask:
     def _visible(self, count: int, frames: int, rng: np.random.Generator) -> Tensor:
         """Frames known in all streams, [B, T]: for a fifth of the items all but a gap (prompts, edits)."""
         outside = np.zeros((count, frames), bool)
-        for row in outside[rng.random(count) < 0.2]:
-            row[:] = True
+        outside[rng.random(count) < 0.2] = True
         for i in np.flatnonzero(outside[:, 0]):
             length = int(frames * rng.uniform(0.2, 0.9))
             start = int(rng.choice([0, frames - length, rng.integers(0, frames - length + 1)]))

@@ -56,7 +56,8 @@ def store_tokens(
         grids.append(codes)
         offsets.append(offsets[-1] + codes.shape[1])
     silence = _encode(codec, np.zeros(int(codec.sample_rate), np.float32))[:, 12].copy()
-    parts = {"grid": np.concatenate(grids, 1), "offsets": np.array(offsets), "silence": silence}
+    grid = np.ascontiguousarray(np.concatenate(grids, 1))  # safetensors writes memory as it lies
+    parts = {"grid": grid, "offsets": np.array(offsets), "silence": silence}
     save_file(parts, path, metadata={"key": key})
     return TokenStore(clips, parts["grid"], parts["offsets"], silence)
 

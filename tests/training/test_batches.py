@@ -61,6 +61,23 @@ def test_what_is_scored_is_hidden_and_later_streams_do_not_show_it(task):
     assert stages == {0, 1, 2} and 5 < causal_steps < 40
 
 
+def test_a_fifth_of_the_items_show_what_surrounds_a_gap(task):
+    items = gaps = 0
+    for step in range(150):
+        batch = task.batch(step, 0)
+        if batch["causal"] or batch["stage"] == STREAMS - 1:
+            continue
+        for hidden, scored in zip(batch["codes"][:, -1] == VOCAB, batch["scored"], strict=True):
+            items += 1
+            if hidden.all():
+                continue
+            gaps += 1
+            at = hidden.nonzero()[:, 0]
+            assert at[-1] - at[0] + 1 == len(at), "the gap is in one piece"
+            assert scored.any() and hidden[scored].all(), "nothing outside it is asked for"
+    assert 0.12 < gaps / items < 0.3
+
+
 def test_short_clips_end_in_silence_or_start_again(task):
     rng = np.random.default_rng(0)
     own = task.train.codes(0)

@@ -19,7 +19,7 @@ class Peaks:
     def encode(self, wave):
         frames = torch.nn.functional.pad(wave[0, 0], (0, -wave.shape[-1] % FRAME)).unflatten(0, (-1, FRAME))
         loud, at = frames.abs().max(1)
-        return torch.stack([at, (loud * 1000).round().long()])[None]
+        return torch.stack([at, (loud * 1000).round().long()], 1).T[None]  # not contiguous, as ours
 
 
 def store():
