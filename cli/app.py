@@ -1,8 +1,10 @@
 """`maskaudio`: the commands, and what becomes of an error."""
 
+import io
 import os
 import signal
 import sys
+import traceback
 from typing import NoReturn
 
 import typer
@@ -36,8 +38,12 @@ def main() -> NoReturn:
     try:
         # a polite kill unwinds like an error, so that no half-written file stays behind
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a terminal without a letter is no reason to fail
         code = _run()
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
     except BrokenPipeError:
         # whoever read our output has seen enough; keep Python from flushing into the closed pipe at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -64,7 +70,7 @@ def _run() -> int:
         raise
     except Exception as error:
         if options.debugging:
-            raise
+            traceback.print_exc()
         return _fail(*_explain(error))
 
 

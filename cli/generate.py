@@ -69,10 +69,12 @@ def generate(
 
     from maskaudio.audio import encode_audio
     from maskaudio.cli.output import plan_targets
-    from maskaudio.cli.playing import play_audio
+    from maskaudio.cli.playing import check_player, play_audio
     from maskaudio.cli.progress import live_progress
 
     targets = plan_targets(out, format, text, seeds)
+    if play:
+        check_player()
     options.set_up(quiet=quiet, verbose=verbose, threads=threads, offline=offline)
 
     from maskaudio.pipelines import text_to_audio

@@ -51,7 +51,14 @@ Verbose = Annotated[bool, option("-v", "--verbose", help="Say more.")]
 Overwrite = Annotated[bool, option("--overwrite", help="Replace existing files.")]
 Debug = Annotated[bool, option("--debug", callback=_debug, is_eager=True, help="Show tracebacks.")]
 Version = Annotated[
-    bool, option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    bool,
+    option(
+        "--version",
+        callback=_version,
+        is_eager=True,
+        allow_from_autoenv=False,
+        help="Show the version and exit.",
+    ),
 ]
 
 

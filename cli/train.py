@@ -3,6 +3,7 @@
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,7 +55,7 @@ def codec(
     if dry_run:
         from maskaudio.training.estimate import codec_hours
 
-        _show_plan(plan, data, lambda: codec_hours(plan))
+        _show_plan(plan, data, lambda: codec_hours(plan), captioned=False)
         return
     from maskaudio.training.codec import train_codec
 
@@ -83,7 +84,7 @@ def sound(
     if dry_run:
         from maskaudio.training.estimate import sound_hours
 
-        _show_plan(plan, data, lambda: sound_hours(plan))
+        _show_plan(plan, data, lambda: sound_hours(plan), captioned=True)
         return
     from maskaudio.training.sound import train_sound
 
@@ -94,7 +95,9 @@ def _carry_out(
     train: Any, plan: Any, data: list[Path], out: Path, resume: bool, device: str, quiet: bool
 ) -> None:
     from maskaudio.cli.output import check_folder
+    from maskaudio.devices import pick_device
 
+    pick_device(device)  # say so before anything is read
     nearest = next(p for p in (out, *out.absolute().parents) if p.exists())
     if not nearest.is_dir():
         raise UsageError(f"{out}: {nearest} is a file, not a folder")
@@ -125,12 +128,14 @@ class _Lines:
         print(start + line, end=end, file=sys.stderr, flush=True)
 
 
-def _show_plan(plan: Any, data: list[Path], hours: Any) -> None:
+def _show_plan(
+    plan: Any, data: list[Path], hours: Callable[[], dict[str, float]], *, captioned: bool
+) -> None:
     """What --dry-run prints: clips found and refused, with reasons, hours of audio, hours of training."""
     from maskaudio.training.estimate import clip_seconds
     from maskaudio.training.recipe import recipe_clips
 
-    clips, refused = recipe_clips(plan.data, data)
+    clips, refused = recipe_clips(plan.data, data, captioned=captioned)
     seconds, unreadable = clip_seconds(clips)
     refused = refused + unreadable
     for split in sorted({clip.split for clip in clips}):
@@ -140,7 +145,8 @@ def _show_plan(plan: Any, data: list[Path], hours: Any) -> None:
     for reason, count in Counter(r.reason for r in refused).most_common(20):
         example = next(r.name for r in refused if r.reason == reason)
         print(f"  {count} x {reason} (such as {example})")
-    if not any(clip.split == "train" and clip.name in seconds for clip in clips):
-        raise UsageError("no clip is left to train on")
+    for split, what in (("train", "train on"), ("valid", "validate on")):
+        if not any(clip.split == split and clip.name in seconds for clip in clips):
+            raise UsageError(f"no clip is left to {what}")
     for phase, value in hours().items():
         print(f"{'training':<8} {phase}: about {value:.1f} h on this machine's CPU")

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -168,15 +169,30 @@ def open_whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def resample(wave: np.ndarray, rate: int, target: int) -> np.ndarray:
-    """Band-limited resampling along the last axis (torchaudio's windowed sinc)."""
+    """Band-limited resampling along the last axis (torchaudio's windowed sinc).
+
+    Rates without a small common ratio are taken as the nearest one with terms up to 1000: at most a
+    millionth off, where the exact filter would fill the memory. Raises MaskaudioError for rates that no
+    recording has.
+    """
     import torch
 
     from maskaudio.compat import load_torchaudio
 
     if rate == target:
         return wave
+    if not plausible_rate(rate) or not plausible_rate(target):
+        raise MaskaudioError(f"cannot resample from {rate} Hz to {target} Hz")
+    ratio = Fraction(target, rate).limit_denominator(1000)
     functional = load_torchaudio().functional
-    return functional.resample(torch.from_numpy(wave), rate, target, lowpass_filter_width=32).numpy()
+    return functional.resample(
+        torch.from_numpy(wave), ratio.denominator, ratio.numerator, lowpass_filter_width=32
+    ).numpy()
+
+
+def plausible_rate(rate: int) -> bool:
+    """Whether a recording may have this sample rate: 1 kHz to 1 MHz."""
+    return 1000 <= rate <= 1_000_000
 
 
 def _blocks(file: Any) -> Iterator[np.ndarray]:

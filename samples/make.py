@@ -1,6 +1,6 @@
 """Rebuild samples/: twenty prompts, seeds 0 to 2 of each, unselected; and the picture of a decode.
 
-python samples/make.py
+python -m samples.make
 """
 
 from pathlib import Path
@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     """Write one Opus file per prompt and seed, and decode.png."""
+    (HERE / "generated").mkdir(exist_ok=True)
     for prompt in (HERE / "prompts.txt").read_text().splitlines():
         for seed in range(3):
             name = f"{prompt.replace(',', '').replace(' ', '-')}_{seed}.opus"

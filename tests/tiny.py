@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from maskaudio.checkpoints.folder import save_model
+from maskaudio.codec.load import load_codec
 from maskaudio.codec.neural import CodecConfig, NeuralCodec
 from maskaudio.config import to_dict
 from maskaudio.decoding.plan import default_plan
@@ -43,6 +44,7 @@ def tiny_sound_model(folder: Path) -> Path:
         config,
         SoundNetwork(config),
         codec=str(codec),
+        codec_hash=load_codec(codec).hash,
         words="words",
         plan=to_dict(default_plan(3, 2, steps=6)),
         classes=["rain", "dog"],

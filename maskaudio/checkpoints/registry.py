@@ -45,6 +45,13 @@ def find_model(name: str | Path, kind: str) -> Path:
     return folder
 
 
+def lasting_name(name: str | Path) -> str:
+    """What another model's config may call a model: its name, or where its folder lies, absolute."""
+    if any(_is_model(place, str(name)) for _, place in _places()) or not Path(name).is_dir():
+        return str(name)
+    return str(Path(name).resolve())
+
+
 def list_models() -> list[ModelInfo]:
     """All models that have a name, shipped ones first; a local one of the same name is not reached."""
     found: dict[str, ModelInfo] = {}
@@ -76,7 +83,7 @@ def model_info(name: str, folder: Path, origin: str = "local") -> ModelInfo:
         licence=str(about.get("licence", "")),
         summary=str(about.get("summary", "")),
         status=str(about.get("status", "")),
-        parameters=int(about.get("parameters", 0)),
+        parameters=count if isinstance(count := about.get("parameters"), int) else 0,
         classes=tuple(str(c) for c in table.get("classes", ())),
         problem=missing,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from maskaudio.decoding.spans import SCHEDULES
 from maskaudio.errors import UsageError
 
 
@@ -35,7 +36,12 @@ class Plan:
     stages: tuple[StagePlan, ...]
     span_length: int = 2
     schedule: str = "cosine"
-    sampler: str = "confidence"
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise UsageError(f"schedule '{self.schedule}': choose {', '.join(SCHEDULES)}")
+        if self.span_length < 1 or any(stage.steps < 1 for stage in self.stages):
+            raise UsageError("a plan needs spans of 1 frame or more, and a step for every stream")
 
     @property
     def steps(self) -> int:
@@ -43,9 +49,12 @@ class Plan:
         return sum(stage.steps for stage in self.stages)
 
 
-def default_plan(streams: int, span_length: int, steps: int = 12) -> Plan:
-    """What a freshly trained model decodes with: the first stream is guided and gets most of the steps."""
-    first, *later = split_steps(steps, streams)
+def default_plan(streams: int, span_length: int, steps: int | None = None) -> Plan:
+    """What a freshly trained model decodes with: the first stream is guided and gets most of the steps.
+
+    steps: in all; absent: 12, or two for every stream where that is more.
+    """
+    first, *later = split_steps(steps or max(12, 2 * streams), streams)
     stages = (StagePlan(first, guidance=3.0), *(StagePlan(n, temperature=0.8) for n in later))
     return Plan(stages, span_length)
 

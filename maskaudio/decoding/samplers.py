@@ -1,7 +1,5 @@
 """Drawing tokens: temperature, top-p, and one float64 uniform per cell from the clip's own generator."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -32,4 +30,4 @@ def uniforms(shape: tuple[int, ...], generators: list[torch.Generator]) -> Tenso
 
 def gumbel(uniform: Tensor) -> Tensor:
     """Standard Gumbel noise from uniforms; both ends of [0, 1) stay finite."""
-    return -(-uniform.clamp(min=2.0**-60, max=1 - 2.0**-53).log()).log().clamp(max=math.log(2.0**60))
+    return -(-uniform.clamp(min=2.0**-60, max=1 - 2.0**-53).log()).log()

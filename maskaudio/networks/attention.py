@@ -20,7 +20,7 @@ class SelfAttention(nn.Module):
         """`window` limits attention to ±window frames; `valid` [B, T] marks frames to attend to."""
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         q, k = rotate(q, rotary), rotate(k, rotary)
-        if window is not None and x.shape[1] > 2 * window + 1:
+        if window is not None and x.shape[1] > window + 1:
             y = windowed_attention(q, k, v, window, causal, valid)
         elif valid is None:
             y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)

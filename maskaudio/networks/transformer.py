@@ -95,7 +95,8 @@ class MaskedTransformer(nn.Module):
         valid: Tensor | None = None,
     ) -> Tensor:
         """codes [B, K, T] → features [B, T, dim] for stream `stage`; `valid` [B, T] marks real frames."""
-        window = self.config.window if stage > 0 else self.config.reach
+        reach = self.config.reach if codes.shape[2] > 2 * self.config.reach + 1 else None
+        window = self.config.window if stage > 0 else reach
         x = sum(table(codes[:, k]) for k, table in enumerate(self.embed))
         x = x + self.stage.weight[stage] + condition.summary[:, None]
         if causal:
@@ -117,5 +118,11 @@ class MaskedTransformer(nn.Module):
         return self.norm(x)
 
     def logits(self, codes: Tensor, stage: int, condition: Condition, cells: Tensor) -> Tensor:
-        """Logits [cells.sum(), vocab] of stream `stage` at the frames `cells` (bool [B, T])."""
-        return self.heads[stage](self(codes, stage, condition)[cells]).float()
+        """Logits [cells.sum(), vocab] of stream `stage` at the frames `cells` (bool [B, T]).
+
+        The grid may lie on the CPU whatever the network runs on; the logits always come back there, where
+        the drawing is done.
+        """
+        device = self.stage.weight.device
+        features = self(codes.to(device), stage, condition)
+        return self.heads[stage](features[cells.to(device)]).float().cpu()

@@ -6,7 +6,7 @@ import logging
 import math
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -20,7 +20,7 @@ from maskaudio.config import from_dict
 from maskaudio.decoding.engine import Grid, Progress, decode
 from maskaudio.decoding.plan import Plan, make_plan
 from maskaudio.devices import pick_device
-from maskaudio.errors import UsageError
+from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
 from maskaudio.networks.transformer import Condition
 from maskaudio.text.table import TextTable
@@ -41,12 +41,16 @@ class SoundModel:
     described: dict[str, str]  # label → a plain caption of it
     plan: Plan
 
+    @property
+    def device(self) -> torch.device:
+        """Where network and codec lie."""
+        return next(self.network.parameters()).device
+
     def condition(self, texts: Sequence[str], *, dropped: bool = False) -> Condition:
         """The condition of `texts`, or as many "no text" conditions of the same length."""
         ids, valid = self.words.tokenize(list(texts))
-        device = next(self.network.parameters()).device
-        drop = torch.full((len(texts),), dropped, device=device)
-        return self.network.condition(self.words.embed(ids).to(device), valid.to(device), drop)
+        drop = torch.full((len(texts),), dropped, device=self.device)
+        return self.network.condition(self.words.embed(ids).to(self.device), valid.to(self.device), drop)
 
     def nearest(self, text: str) -> tuple[str, float]:
         """The covered description nearest to `text`, and its cosine."""
@@ -56,16 +60,36 @@ class SoundModel:
         return captions[best], float(similarity[best])
 
 
+@dataclass(frozen=True)
+class Companions:
+    """What config.json of a sound model names beside the network's shape."""
+
+    codec: str
+    codec_hash: str
+    words: str
+    plan: Plan
+    described: dict[str, str]
+
+
 @functools.lru_cache(maxsize=4)
 def load(model: str | Path = "sound", device: str = "cpu") -> SoundModel:
     """The sound model of a name or folder. Raises MaskaudioError where it is missing or damaged."""
     folder = find_model(model, "sound")
     table = read_config(folder)
+    asked = {field.name: table[field.name] for field in fields(Companions) if field.name in table}
+    companions = from_dict(Companions, asked, f"{folder}/config.json")
     network = build(SoundNetwork, SoundConfig, folder, "sound").to(device)
-    codec = load_codec(table["codec"], device)
-    words = TextTable.load(find_model(table["words"], "words"))
-    plan = from_dict(Plan, table["plan"], f"{folder.name}/config.json: plan")
-    return SoundModel(folder.name, network, codec, words, table["described"], plan)
+    codec = load_codec(companions.codec, device)
+    if codec.hash != companions.codec_hash:
+        raise MaskaudioError(
+            f"{folder}: made for the tokens of codec {companions.codec} {companions.codec_hash}, "
+            f"this one is {codec.hash}; train the model again on it"
+        )
+    transformer, plan = network.transformer, companions.plan
+    if transformer.vocab != codec.vocab or not len(plan.stages) == transformer.streams <= codec.streams:
+        raise MaskaudioError(f"{folder}/config.json: streams of plan, network and codec do not fit")
+    words = TextTable.load(find_model(companions.words, "words"))
+    return SoundModel(folder.name, network, codec, words, companions.described, plan)
 
 
 @torch.inference_mode()
@@ -99,9 +123,18 @@ def generate(
     )
     _warn_of_the_unfamiliar(sound, prompts)
 
+    samples = round(duration * sound.codec.sample_rate)
+    if samples < 1:
+        raise UsageError(f"duration {duration:g} s: shorter than one sample")
     frames = math.ceil(duration * sound.codec.frame_rate - 1e-9)
+    plan = replace(plan, span_length=min(plan.span_length, frames))
     grid = Grid.blank(len(prompts), sound.network.transformer.streams, frames)
     guided = any(stage.guidance != 1.0 for stage in plan.stages)
+    if negative and not guided:
+        raise UsageError("a negative prompt needs guidance: give --guidance a number other than 1")
+    logging.getLogger("maskaudio").info(
+        "model %s on %s, %d frames, steps %s", sound.name, sound.device, frames, _steps(plan)
+    )
     texts = prompts + [negative] * len(prompts) if guided and negative else prompts
     condition = sound.condition(texts)
     unconditional = None
@@ -118,8 +151,7 @@ def generate(
         unconditional=unconditional,
         observer=observer,
     )
-    samples = round(duration * sound.codec.sample_rate)
-    waves = sound.codec.decode(codes)[:, :, :samples].float().cpu().numpy()
+    waves = sound.codec.decode(codes.to(sound.device))[:, :, :samples].float().cpu().numpy()
     audios = [
         Audio(wave, sound.codec.sample_rate, _tags(sound, text, own_seed, plan))
         for wave, text, own_seed in zip(waves, prompts, seeds, strict=True)
@@ -140,6 +172,11 @@ def _check(
         raise UsageError('the prompt is empty: say what the sound is, as in "rain on a tin roof"')
     if negative is not None and not negative.strip():
         raise UsageError("the negative prompt is empty")
+    for text in (*prompts, negative or ""):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise UsageError("the prompt is not valid text: give it as UTF-8") from None
     if not (math.isfinite(duration) and duration > 0):
         raise UsageError(f"duration {duration}: give seconds above 0")
     if duration > LONGEST:
@@ -177,12 +214,16 @@ def _warn_of_the_unfamiliar(sound: SoundModel, prompts: list[str]) -> None:
             )
 
 
+def _steps(plan: Plan) -> str:
+    return ",".join(str(stage.steps) for stage in plan.stages)
+
+
 def _tags(sound: SoundModel, text: str, seed: int, plan: Plan) -> dict[str, str]:
     return {
         "generated": "yes",
         "software": f"maskaudio {__version__}",
         "model": sound.name,
         "seed": str(seed),
-        "steps": ",".join(str(stage.steps) for stage in plan.stages),
+        "steps": _steps(plan),
         "prompt_sha256": hashlib.sha256(text.encode()).hexdigest()[:16],
     }

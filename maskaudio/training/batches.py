@@ -1,5 +1,6 @@
 """What a training batch of a masked model shows, hides and asks for."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,8 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from maskaudio.codec.protocol import Codec
+from maskaudio.decoding.engine import Grid, decode
+from maskaudio.decoding.plan import default_plan
 from maskaudio.decoding.spans import masked_share, training_mask
 from maskaudio.text.table import TextTable
+from maskaudio.training.samples import save_sample
 from maskaudio.training.tokens import TokenStore
 
 LENGTHS = (75, 100, 100, 125, 150, 200, 250)  # frames of a batch: 3 to 10 s, as people ask for
@@ -21,14 +26,16 @@ class SoundTask:
     train: TokenStore
     valid: TokenStore
     table: TextTable
-    streams: int
-    vocab: int
+    codec: Codec  # to let hear what is made
+    streams: int  # of the codec's
     span: int
     frames: int  # in a batch, over all clips
     seed: int = 0
     neighbours: dict[int, list[int]] = field(default_factory=dict)
+    vocab: int = field(init=False)
 
     def __post_init__(self) -> None:
+        self.vocab = self.codec.vocab
         labels = [str(clip.fields.get("label")) for clip in self.train.clips]
         counts = {label: labels.count(label) for label in set(labels)}
         weights = np.array([counts[label] ** -0.5 for label in labels])  # rare labels a little more often
@@ -83,8 +90,29 @@ class SoundTask:
                 figures[f"stage{stage}_at{round(share * 100)}"] = float(loss)
         return figures
 
+    @torch.inference_mode()
     def show(self, module: nn.Module, folder: Path) -> None:
-        """Nothing to hear during training: `maskaudio generate -m RUN/model` plays a finished one."""
+        """Four seconds of a few validation captions, as a fresh model decodes them."""
+        network, texts = module.network, [clip.captions[0] for clip in self.valid.clips[:: self._every()]]
+        device = next(network.parameters()).device
+        ids, valid = self.table.tokenize(texts)
+        asked = self.table.embed(ids).to(device), valid.to(device)
+        dropped = torch.ones(len(texts), dtype=torch.bool, device=device)
+        codes = decode(
+            network.transformer,
+            Grid.blank(len(texts), self.streams, round(4 * self.codec.frame_rate)),
+            network.condition(*asked),
+            default_plan(self.streams, self.span),
+            list(range(len(texts))),
+            unconditional=network.condition(*asked, dropped),
+        )
+        waves = self.codec.decode(codes)[:, 0].numpy()
+        for text, wave in zip(texts, waves, strict=True):
+            name = "-".join(re.findall(r"\w+", text))[:60]
+            save_sample(folder / name, wave, self.codec.sample_rate)
+
+    def _every(self) -> int:
+        return max(1, len(self.valid.clips) // 4)
 
     def _item(self, frames: int, rng: np.random.Generator) -> tuple[np.ndarray, str]:
         """Codes [K, frames] and a caption: one clip, or two in a row."""

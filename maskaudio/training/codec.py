@@ -15,10 +15,12 @@ from torch import Tensor, nn
 from maskaudio.checkpoints.folder import save_model
 from maskaudio.codec.mel import mel_filters, stft_magnitude
 from maskaudio.codec.neural import NeuralCodec
+from maskaudio.devices import pick_device
 from maskaudio.training.adversary import Adversary, SpectrumPictures
 from maskaudio.training.recipe import CodecRecipe, Phase, recipe_clips
-from maskaudio.training.store import AudioStore, store_audio
-from maskaudio.training.trainer import train
+from maskaudio.training.samples import save_sample
+from maskaudio.training.store import AudioStore, store_splits
+from maskaudio.training.trainer import main_process_first, train
 
 
 class TokenHalf(nn.Module):
@@ -190,17 +192,14 @@ class CodecTask:
         return sums
 
     def show(self, module: nn.Module, folder: Path) -> None:
-        import soundfile
-
-        folder.mkdir(exist_ok=True)
         codec = self.half.codec
         rng = np.random.default_rng(1)
         for number in range(min(4, len(self.valid.clips))):
             wave = self.valid.window(number * len(self.valid.clips) // 4, 4 * codec.sample_rate, rng)
             with torch.no_grad():
                 made = codec.decode(codec.encode(torch.from_numpy(wave)[None, None].to(_device(module))))
-            soundfile.write(folder / f"{number}_in.wav", wave, codec.sample_rate)
-            soundfile.write(folder / f"{number}_out.wav", made[0, 0].cpu().numpy(), codec.sample_rate)
+            save_sample(folder / f"{number}_in", wave, codec.sample_rate)
+            save_sample(folder / f"{number}_out", made[0, 0].cpu().numpy(), codec.sample_rate)
 
     def _length(self) -> int:
         frame = self.half.codec.config.hop * self.half.codec.config.stride
@@ -215,16 +214,18 @@ HALVES = (("tokens", TokenHalf), ("texture", TextureHalf), ("waves", WaveHalf), 
 
 
 def train_codec(
-    recipe: CodecRecipe, sources: list[Path], run: Path, *, resume: bool = False, **options: Any
+    recipe: CodecRecipe,
+    sources: list[Path],
+    run: Path,
+    *,
+    resume: bool = False,
+    device: str = "auto",
+    **options: Any,
 ) -> Path:
     """Carry out a codec recipe; returns the folder of the finished model, `run`/model."""
     clips, _ = recipe_clips(recipe.data, sources)
-    stores = [
-        store_audio([c for c in clips if c.split == split], run / "audio" / split, recipe.model.sample_rate)[
-            0
-        ]
-        for split in ("train", "valid")
-    ]
+    with main_process_first(pick_device(device)):
+        stores = store_splits(clips, run / "audio", recipe.model.sample_rate)
     torch.manual_seed(recipe.tokens.seed)
     codec = NeuralCodec(recipe.model)
     for name, half in HALVES:
@@ -233,8 +234,8 @@ def train_codec(
             continue
         codec.requires_grad_(True)
         module = half(codec)
-        task = CodecTask(module, *stores, phase.batch, phase.seconds, phase.seed)
-        average = train(module, task, phase, run / name, resume=resume, **options)
+        task = CodecTask(module, *stores.values(), phase.batch, phase.seconds, phase.seed)
+        average = train(module, task, phase, run / name, resume=resume, device=device, **options)
         module.load_state_dict(average, strict=False)
     folder = run / "model"
     about = recipe.about | {"parameters": sum(p.numel() for p in codec.parameters())}

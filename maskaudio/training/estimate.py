@@ -9,20 +9,19 @@ from torch import nn
 
 from maskaudio.training.clips import Clip, Refused, read_clips
 from maskaudio.training.recipe import CodecRecipe, Phase, SoundRecipe
+from maskaudio.training.store import read_wave
 from maskaudio.training.trainer import Schedule, Task, pick_precision
 
 
 def clip_seconds(clips: list[Clip]) -> tuple[dict[str, float], list[Refused]]:
-    """Seconds of every clip by its header alone, and the clips that are not audio."""
-    import soundfile
-
+    """Seconds of every clip, and the clips that training would refuse once it has read them."""
     seconds, refused = {}, []
     for clip, source in read_clips(clips):
-        try:
-            seconds[clip.name] = soundfile.info(source).duration
-        except (soundfile.LibsndfileError, OSError) as error:
-            why = getattr(error, "error_string", str(error)).rstrip(".")
-            refused.append(Refused(clip.name, f"not readable as audio: {why}"))
+        read = read_wave(source)
+        if isinstance(read, str):
+            refused.append(Refused(clip.name, read))
+        else:
+            seconds[clip.name] = len(read[0]) / read[1]
     return seconds, refused
 
 
@@ -65,9 +64,7 @@ def sound_hours(recipe: SoundRecipe) -> dict[str, float]:
     store = TokenStore([clip], codes, np.array([0, 300]), codes[:, 0])
     network = new_network(recipe, codec)
     store = store.first(network.transformer.streams)
-    task = SoundTask(
-        store, store, table, network.transformer.streams, codec.vocab, recipe.span, recipe.frames
-    )
+    task = SoundTask(store, store, table, codec, network.transformer.streams, recipe.span, recipe.frames)
     return {"transformer": _hours(SoundLoss(network), task, recipe.training)}
 
 
@@ -78,7 +75,9 @@ def _hours(module: nn.Module, task: Task, schedule: Schedule, measured: int = 3)
         if step == 1:
             started = time.perf_counter()
         batch = task.batch(step, 0)
-        with torch.autocast("cpu", torch.bfloat16, enabled=pick_precision(schedule.precision) == "bf16"):
+        with torch.autocast(
+            "cpu", torch.bfloat16, enabled=pick_precision(schedule.precision, "cpu") == "bf16"
+        ):
             loss = module(**batch)["loss"]
         loss.backward()
         module.zero_grad(set_to_none=True)

@@ -1,6 +1,6 @@
 """Recipes: one YAML file that says what to train, on which clips, for how long."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def read_recipe(cls: type, path: Path, overrides: list[str] | None = None) -> An
         table = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: cannot read the recipe ({error.strerror})") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(table, dict):
         raise UsageError(f"{path}: a recipe is a table of fields")
@@ -77,14 +77,25 @@ def read_recipe(cls: type, path: Path, overrides: list[str] | None = None) -> An
             raise UsageError(f"--set {item}: expected key=value")
         *parents, last = key.split(".")
         place = table
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[last] = yaml.safe_load(value)
+        try:
+            for parent in parents:
+                place = place.setdefault(parent, {})
+            place[last] = yaml.safe_load(value)
+        except (AttributeError, TypeError):
+            raise UsageError(f"--set {item}: '{key}' leads through something that has no fields") from None
+        except yaml.YAMLError:
+            raise UsageError(f"--set {item}: '{value}' is not YAML") from None
     return from_dict(cls, table, path.name)
 
 
-def recipe_clips(data: Data, sources: list[Path]) -> tuple[list[Clip], list[Refused]]:
-    """The clips of all `sources` that the recipe wants, and the refused ones with reasons."""
+def recipe_clips(
+    data: Data, sources: list[Path], *, captioned: bool = False
+) -> tuple[list[Clip], list[Refused]]:
+    """The clips of all `sources` that the recipe wants, and the refused ones with reasons.
+
+    Where none was set aside for validation (a small folder), the last one is. `captioned`: those without
+    a caption are refused.
+    """
     clips: list[Clip] = []
     refused: list[Refused] = []
     for source in sources:
@@ -94,6 +105,10 @@ def recipe_clips(data: Data, sources: list[Path]) -> tuple[list[Clip], list[Refu
             odd = [k for k, v in data.without.items() if clip.fields.get(k) == v]
             if odd:
                 refused.append(Refused(clip.name, f"left out by the recipe: {odd[0]}={data.without[odd[0]]}"))
+            elif captioned and not clip.captions:
+                refused.append(Refused(clip.name, "no caption"))
             else:
                 clips.append(clip)
+    if len(clips) > 1 and not any(clip.split == "valid" for clip in clips):
+        clips[-1] = replace(clips[-1], split="valid")
     return clips, refused

@@ -8,11 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskaudio.checkpoints.folder import save_model
-from maskaudio.checkpoints.registry import find_model
+from maskaudio.checkpoints.registry import find_model, lasting_name
 from maskaudio.codec.load import load_codec
 from maskaudio.codec.protocol import Codec
 from maskaudio.config import from_dict, to_dict
 from maskaudio.decoding.plan import default_plan
+from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
 from maskaudio.networks.transformer import TransformerConfig
@@ -21,9 +22,9 @@ from maskaudio.text.table import TextTable
 from maskaudio.training.batches import SoundTask
 from maskaudio.training.clips import Clip
 from maskaudio.training.recipe import SoundRecipe, recipe_clips
-from maskaudio.training.store import store_audio
+from maskaudio.training.store import store_splits
 from maskaudio.training.tokens import store_tokens
-from maskaudio.training.trainer import train
+from maskaudio.training.trainer import main_process_first, train
 
 
 class SoundLoss(nn.Module):
@@ -56,43 +57,47 @@ class SoundLoss(nn.Module):
 
 
 def train_sound(
-    recipe: SoundRecipe, sources: list[Path], run: Path, *, resume: bool = False, **options: Any
+    recipe: SoundRecipe,
+    sources: list[Path],
+    run: Path,
+    *,
+    resume: bool = False,
+    device: str = "auto",
+    **options: Any,
 ) -> Path:
     """Carry out a sound recipe; returns the folder of the finished model, `run`/model."""
     codec = load_codec(recipe.codec)
     network = new_network(recipe, codec)
-    clips, _ = recipe_clips(recipe.data, sources)
-    clips = [c for c in clips if c.captions]
+    clips, _ = recipe_clips(recipe.data, sources, captioned=True)
     stores = {}
-    for split in ("train", "valid"):
-        audio, _ = store_audio(
-            [c for c in clips if c.split == split], run / "audio" / split, codec.sample_rate
-        )
-        mixes, takes = (recipe.mixes, recipe.takes) if split == "train" else (0, 1)
-        stores[split] = store_tokens(audio, codec, run / f"{split}.safetensors", mixes=mixes, takes=takes)
-        stores[split] = stores[split].first(network.transformer.streams)
+    with main_process_first(pick_device(device)):
+        for split, audio in store_splits(clips, run / "audio", codec.sample_rate).items():
+            mixes, takes = (recipe.mixes, recipe.takes) if split == "train" else (0, 1)
+            tokens = store_tokens(audio, codec, run / f"{split}.safetensors", mixes=mixes, takes=takes)
+            stores[split] = tokens.first(network.transformer.streams)
     table = TextTable.load(find_model(recipe.words, "words"))
     captions = [c for clip in stores["train"].clips for c in clip.captions]
     task = SoundTask(
         stores["train"],
         stores["valid"],
         table,
+        codec,
         network.transformer.streams,
-        codec.vocab,
         recipe.span,
         recipe.frames,
         recipe.training.seed,
         near_words(table, captions),
     )
     module = SoundLoss(network)
-    average = train(module, task, recipe.training, run / "training", resume=resume, **options)
+    average = train(module, task, recipe.training, run / "training", resume=resume, device=device, **options)
     module.load_state_dict(average, strict=False)
     folder = run / "model"
     described = _described(stores["train"].clips)
     extra = {
         "about": recipe.about | {"parameters": sum(p.numel() for p in network.parameters())},
-        "codec": codec.name,
-        "words": recipe.words,
+        "codec": lasting_name(recipe.codec),
+        "codec_hash": codec.hash,
+        "words": lasting_name(recipe.words),
         "plan": to_dict(default_plan(network.transformer.streams, recipe.span)),
         "classes": sorted(described),
         "described": described,

@@ -1,11 +1,16 @@
 """All audio of a run, decoded once into one memory-mapped int16 file."""
 
+import io
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from maskaudio.audio import plausible_rate, resample, write_file
+from maskaudio.errors import UsageError
 from maskaudio.training.clips import Clip, Refused, read_clips
 
 SHORTEST = 0.25  # seconds; anything shorter holds no event worth a grid
@@ -37,49 +42,88 @@ class AudioStore:
         return np.pad(piece, (0, length - len(piece)))
 
 
+def store_splits(clips: list[Clip], folder: Path, sample_rate: int) -> dict[str, AudioStore]:
+    """The clips to train on and those to validate on, decoded into `folder`.
+
+    Raises UsageError where either is empty.
+    """
+    stores = {}
+    for split in ("train", "valid"):
+        own = [clip for clip in clips if clip.split == split]
+        stores[split], refused = store_audio(own, folder / split, sample_rate)
+        if refused:
+            logging.getLogger("maskaudio").warning(
+                "%d clips are left out (%s: %s)", len(refused), refused[0].name, refused[0].reason
+            )
+        if not stores[split].clips:
+            what = "train on" if split == "train" else "validate on"
+            raise UsageError(f"no clip is left to {what}: --dry-run lists what was found and refused")
+    return stores
+
+
 def store_audio(clips: list[Clip], folder: Path, sample_rate: int) -> tuple[AudioStore, list[Refused]]:
     """Decode `clips` into `folder` (reused if it already holds exactly these clips)."""
     data, index = folder / "audio.i16", folder / "audio.json"
-    by_key = {_key(c): c for c in clips}
-    if index.is_file():
-        known = json.loads(index.read_text())
-        if known["sample_rate"] == sample_rate and known["asked"] == sorted(by_key):
-            kept = [by_key[k] for k in known["kept"]]
-            samples = np.memmap(data, np.int16, "r")
-            refused = [Refused(*r) for r in known["refused"]]
-            return AudioStore(kept, samples, np.array(known["offsets"]), sample_rate), refused
+    asked = {"sample_rate": sample_rate, "asked": [_key(c) for c in clips]}
+    known = _read_index(index)
+    if known is None or any(known[name] != value for name, value in asked.items()):
+        index.unlink(missing_ok=True)  # it must never describe another file than the one beside it
+        known = asked | _decode_all(clips, data, sample_rate)
+        write_file(index, json.dumps(known).encode())
+    kept = [clips[i] for i in known["kept"]]
+    samples = np.memmap(data, np.int16, "r") if kept else np.empty(0, np.int16)
+    refused = [Refused(*r) for r in known["refused"]]
+    return AudioStore(kept, samples, np.array(known["offsets"]), sample_rate), refused
 
-    folder.mkdir(parents=True, exist_ok=True)
+
+def _decode_all(clips: list[Clip], data: Path, sample_rate: int) -> dict[str, list]:
+    """Write the samples of all `clips` to `data`; says which were kept, where they lie, and which refused."""
+    data.parent.mkdir(parents=True, exist_ok=True)
+    places = {id(clip): i for i, clip in enumerate(clips)}
     kept, refused, offsets = [], [], [0]
     with data.open("wb") as out:
         for clip, source in read_clips(clips):
             wave = _decode(source, sample_rate)
             if isinstance(wave, str):
-                refused.append(Refused(clip.name, wave))
+                refused.append([clip.name, wave])
                 continue
             wave.tofile(out)
-            kept.append(clip)
+            kept.append(places[id(clip)])
             offsets.append(offsets[-1] + len(wave))
-    state = {
-        "sample_rate": sample_rate,
-        "asked": sorted(by_key),
-        "kept": [_key(c) for c in kept],
-        "refused": [[r.name, r.reason] for r in refused],
-        "offsets": offsets,
-    }
-    index.write_text(json.dumps(state))
-    samples = np.memmap(data, np.int16, "r") if kept else np.empty(0, np.int16)
-    return AudioStore(kept, samples, np.array(offsets), sample_rate), refused
+    return {"kept": kept, "refused": refused, "offsets": offsets}
 
 
-def _key(clip: Clip) -> str:
-    return f"{clip.path}::{clip.member or ''}"
+def _read_index(path: Path) -> dict[str, Any] | None:
+    """What an earlier run left, or None where that is nothing, or cut off."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
 
 
-def _decode(source: object, sample_rate: int) -> np.ndarray | str:
+def _key(clip: Clip) -> list[str | int]:
+    """A clip and the state of its file: another recording under the same name is another clip."""
+    state = clip.path.stat()
+    return [str(clip.path), clip.member or "", state.st_size, state.st_mtime_ns]
+
+
+def _decode(source: io.BytesIO | Path | Refused, sample_rate: int) -> np.ndarray | str:
     """int16 mono at `sample_rate`, or the reason why not."""
+    read = read_wave(source)
+    if isinstance(read, str):
+        return read
+    wave, rate = read
+    if rate != sample_rate:
+        wave = resample(wave, rate, sample_rate)
+    return (wave.clip(-1, 1) * 32767).astype(np.int16)
+
+
+def read_wave(source: io.BytesIO | Path | Refused) -> tuple[np.ndarray, int] | str:
+    """float32 mono [N] and its rate in Hz, or the reason why it cannot be trained on."""
     import soundfile
 
+    if isinstance(source, Refused):
+        return source.reason
     try:
         wave, rate = soundfile.read(source, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as error:
@@ -91,8 +135,6 @@ def _decode(source: object, sample_rate: int) -> np.ndarray | str:
         return f"shorter than {SHORTEST} s"
     if np.abs(wave).max() < 1e-4:
         return "silent"
-    if rate != sample_rate:
-        from maskaudio.audio import resample
-
-        wave = resample(wave, rate, sample_rate)
-    return (wave.clip(-1, 1) * 32767).astype(np.int16)
+    if not plausible_rate(rate):
+        return f"a sample rate of {rate} Hz"
+    return wave, rate

@@ -1,19 +1,20 @@
 """The codes of every clip, computed once: what generators are trained on."""
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
+from maskaudio.audio import write_file
 from maskaudio.codec.protocol import Codec
 from maskaudio.training.clips import Clip
 from maskaudio.training.store import AudioStore
-
-SILENCE = 0.6  # seconds of silence encoded after each clip; its last frame is what silence sounds like
 
 
 @dataclass
@@ -44,12 +45,9 @@ def store_tokens(
     """
     clips, waves = _clips_and_mixes(store, mixes, seed)
     clips, waves = clips * takes, _takes(waves, takes, codec, seed)
-    key = f"{codec.hash} {len(clips)} {seed} {store.offsets[-1]}"
-    if path.is_file():
-        with safe_open(path, "np") as file:
-            if (file.metadata() or {}).get("key") == key:
-                parts = [file.get_tensor(n) for n in ("grid", "offsets", "silence")]
-                return TokenStore(clips, *parts)
+    key = _key(store, codec, mixes, takes, seed)
+    if (known := _read(path, key)) is not None:
+        return TokenStore(clips, *known)
     grids, offsets = [], [0]
     for wave in waves:
         codes = _encode(codec, wave)
@@ -58,8 +56,26 @@ def store_tokens(
     silence = _encode(codec, np.zeros(int(codec.sample_rate), np.float32))[:, 12].copy()
     grid = np.ascontiguousarray(np.concatenate(grids, 1))  # safetensors writes memory as it lies
     parts = {"grid": grid, "offsets": np.array(offsets), "silence": silence}
-    save_file(parts, path, metadata={"key": key})
+    write_file(path, save(parts, metadata={"key": key}))
     return TokenStore(clips, parts["grid"], parts["offsets"], silence)
+
+
+def _key(store: AudioStore, codec: Codec, mixes: int, takes: int, seed: int) -> str:
+    """Of all that decides what is in the file."""
+    names = [clip.name for clip in store.clips]
+    said = json.dumps([codec.hash, names, np.asarray(store.offsets).tolist(), mixes, takes, seed])
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _read(path: Path, key: str) -> list[np.ndarray] | None:
+    """Grid, offsets and silence of an earlier run with this key, or None."""
+    try:
+        with safe_open(path, "np") as file:
+            if (file.metadata() or {}).get("key") == key:
+                return [file.get_tensor(name) for name in ("grid", "offsets", "silence")]
+            return None
+    except (FileNotFoundError, SafetensorError):  # none yet, or cut off
+        return None
 
 
 @torch.inference_mode()

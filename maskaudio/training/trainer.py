@@ -5,6 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from maskaudio.audio import write_file
+from maskaudio.devices import pick_device
 from maskaudio.errors import MaskaudioError, UsageError
 
 
@@ -69,13 +72,19 @@ def train(
     of samples. Steps are seeded by (seed, step), so that a resumed run continues the same curve.
     """
     from accelerate import Accelerator
-    from accelerate.utils import set_seed
+    from accelerate.utils import DistributedDataParallelKwargs, set_seed
 
+    device = pick_device(device)
     run.mkdir(parents=True, exist_ok=True)
     state_file, log_file = run / "state.safetensors", run / "log.jsonl"
     if state_file.exists() and not resume:
         raise MaskaudioError(f"{run} already holds a run: add --resume to go on, or name another folder")
-    accelerator = Accelerator(mixed_precision=pick_precision(schedule.precision), cpu=device == "cpu")
+    accelerator = Accelerator(
+        mixed_precision=pick_precision(schedule.precision, device),
+        cpu=device == "cpu",
+        # a step asks one head only
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
     set_seed(schedule.seed)
     trained = [p for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
@@ -86,7 +95,8 @@ def train(
     step = 0
     if state_file.exists():
         step = _restore(state_file, module, optimizer, average)
-        _truncate(log_file, step)
+        if accelerator.is_main_process:
+            _truncate(log_file, step)
 
     module.train()
     saved = time.monotonic()
@@ -120,7 +130,7 @@ def train(
             if accelerator.is_main_process and (step % schedule.validate_every == 0 or last):
                 with _averaged(module, average):
                     valid = {f"valid_{k}": v for k, v in task.validate(module).items()}
-                    task.show(module, run / "samples")
+                    task.show(module, run / "samples" / f"{step:07d}")
                 log.write(json.dumps({"step": step, **valid}) + "\n")
                 log.flush()
                 plot_losses(log_file, run / "loss.png")
@@ -132,12 +142,19 @@ def train(
     return average
 
 
-def pick_precision(wanted: str) -> str:
+def main_process_first(device: str) -> AbstractContextManager[None]:
+    """Within: with several processes the first one writes files, the others wait and find them done."""
+    from accelerate import PartialState
+
+    return PartialState(cpu=device == "cpu").main_process_first()
+
+
+def pick_precision(wanted: str, device: str) -> str:
     """accelerate's name for `wanted`; "auto" is bf16 on a GPU or CPU with bf16 arithmetic, else fp32."""
     if wanted not in ("auto", "fp32", "bf16"):
         raise UsageError(f"precision '{wanted}': choose auto, fp32 or bf16")
     if wanted == "auto":
-        quick = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else _cpu_has_bf16()
+        quick = {"cuda": torch.cuda.is_bf16_supported, "cpu": _cpu_has_bf16}.get(device, lambda: False)()
         wanted = "bf16" if quick else "fp32"
     return {"fp32": "no", "bf16": "bf16"}[wanted]
 
@@ -254,5 +271,14 @@ def _part(path: Path, prefix: str) -> dict[str, Tensor]:
 
 def _truncate(log_file: Path, step: int) -> None:
     """Forget what was logged after the saved step: it will be logged again."""
-    lines = log_file.read_text().splitlines(keepends=True) if log_file.exists() else []
-    log_file.write_text("".join(line for line in lines if json.loads(line)["step"] <= step))
+    lines = log_file.read_text().splitlines() if log_file.exists() else []
+    kept = [line for line in lines if _step(line) <= step]
+    write_file(log_file, "".join(f"{line}\n" for line in kept).encode())
+
+
+def _step(line: str) -> float:
+    """The step of a line of the log; a line cut off by a kill is of no step."""
+    try:
+        return json.loads(line)["step"]
+    except ValueError:
+        return math.inf

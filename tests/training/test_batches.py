@@ -1,5 +1,7 @@
 """What a training batch of the sound model shows and hides."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -32,7 +34,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def task(table):
-    return SoundTask(store(), store(), table, STREAMS, VOCAB, span=2, frames=800)
+    return SoundTask(store(), store(), table, SimpleNamespace(vocab=VOCAB), STREAMS, span=2, frames=800)
 
 
 def test_a_batch_is_a_function_of_its_step(task):

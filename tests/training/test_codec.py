@@ -80,6 +80,7 @@ def test_a_recipe_from_folder_to_model(tmp_path):
     codec = load_codec(str(folder))
     codes = codec.encode(wave(length=24000)[:, None])
     assert codes.shape == (2, 3, 25) and codec.decode(codes).shape == (2, 1, 24000)
-    assert (tmp_path / "run" / "polish" / "samples" / "0_out.wav").is_file()
+    samples = tmp_path / "run" / "polish" / "samples" / "0000002"
+    assert {p.name for p in samples.iterdir()} == {"0_in.wav", "0_in.png", "0_out.wav", "0_out.png"}
     again = train_codec(recipe, [tmp_path], tmp_path / "run", device="cpu", resume=True)
     assert again == folder  # every phase was done: nothing is trained twice

@@ -34,7 +34,7 @@ class Data:
         return {"loss": model(**self.batch(10**6, 0))["loss"].item()}
 
     def show(self, model, folder):
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 SCHEDULE = Schedule(steps=60, lr=1e-2, warmup=5, ema=0.9, save_every=0.0, validate_every=30)
@@ -99,7 +99,7 @@ def test_the_learning_rate_warms_up_and_falls_to_a_twentieth():
 
 
 def test_precision_follows_the_processor():
-    assert pick_precision("fp32") == "no" and pick_precision("bf16") == "bf16"
-    assert pick_precision("auto") in ("no", "bf16")
+    assert pick_precision("fp32", "cpu") == "no" and pick_precision("bf16", "cpu") == "bf16"
+    assert pick_precision("auto", "cpu") in ("no", "bf16")
     with pytest.raises(UsageError, match="fp16"):
-        pick_precision("fp16")
+        pick_precision("fp16", "cpu")
