@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from maskaudio.errors import MaskaudioError
+
 
 class SelfAttention(nn.Module):
     """Multi-head self-attention, [B, T, dim] → [B, T, dim]."""
@@ -89,6 +91,12 @@ def windowed_attention(
     allowed = allowed | (to == at)
     y = F.scaled_dot_product_attention(q, blocked(k), blocked(v), attn_mask=allowed)
     return y.flatten(2, 3)[:, :, :frames]
+
+
+def check_heads(dim: int, heads: int) -> None:
+    """Raise MaskaudioError where `heads` do not share `dim` in equal, even parts (rotary turns pairs)."""
+    if heads < 1 or dim % (2 * heads):
+        raise MaskaudioError(f"heads: {heads} do not fit dim: {dim} (it must be a multiple of twice as many)")
 
 
 def rotary_table(frames: int, width: int, device: torch.device | None = None) -> Tensor:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from maskaudio.networks.attention import rotary_table
+from maskaudio.networks.attention import check_heads, rotary_table
 from maskaudio.networks.layer import Layer
 
 
@@ -18,6 +18,9 @@ class TextConfig:
     layers: int = 2
     heads: int = 4
     dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_heads(self.dim, self.heads)
 
 
 class TextEncoder(nn.Module):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from maskaudio.networks.attention import rotary_table
+from maskaudio.networks.attention import check_heads, rotary_table
 from maskaudio.networks.layer import Layer
 
 
@@ -28,6 +28,9 @@ class TransformerConfig:
     cross_every: int = 2  # layers that ask the condition: 0, cross_every, …
     condition_dim: int = 256
     dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_heads(self.dim, self.heads)
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,8 @@ def load(model: str | Path = "sound", device: str = "cpu") -> SoundModel:
     transformer, plan = network.transformer, companions.plan
     if transformer.vocab != codec.vocab or not len(plan.stages) == transformer.streams <= codec.streams:
         raise MaskaudioError(f"{folder}/config.json: streams of plan, network and codec do not fit")
+    if not companions.described:
+        raise MaskaudioError(f"{folder}/config.json: describes nothing that the model covers")
     words = TextTable.load(find_model(companions.words, "words"))
     return SoundModel(folder.name, network, codec, words, companions.described, plan)
 

@@ -111,7 +111,7 @@ def new_network(recipe: SoundRecipe, codec: Codec) -> SoundNetwork:
     streams = recipe.streams or codec.streams
     if not 1 <= streams <= codec.streams:
         raise UsageError(f"streams: {streams}: the codec '{codec.name}' has {codec.streams}")
-    grid = {"streams": streams, "vocab": codec.vocab}
+    grid = {"streams": streams, "vocab": codec.vocab, "condition_dim": recipe.text.dim}
     transformer = from_dict(TransformerConfig, recipe.transformer | grid, "transformer")
     torch.manual_seed(recipe.training.seed)
     return SoundNetwork(SoundConfig(transformer, recipe.text))

@@ -35,6 +35,10 @@ class Schedule:
     validate_every: int = 500  # steps
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise UsageError(f"steps: {self.steps}: train for 1 or more")
+
     def rate(self, step: int) -> float:
         """Learning rate: linear warm-up, then a cosine to a twentieth."""
         if step < self.warmup:

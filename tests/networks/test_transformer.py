@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from maskaudio.errors import MaskaudioError
 from maskaudio.networks.transformer import MaskedTransformer, TransformerConfig
 
 CONFIG = TransformerConfig(streams=3, vocab=20, dim=32, layers=2, heads=2, window=4, condition_dim=16)
@@ -81,3 +82,22 @@ def test_joined_conditions_are_two_items(model, condition):
     both = features(model, model.join(condition, other), codes.expand(2, -1, -1), 0)
     assert torch.allclose(both[1], features(model, other, codes, 0)[0], atol=1e-5)
     assert not torch.allclose(both[0], both[1], atol=1e-3)
+
+
+def test_the_grid_follows_the_network(condition, monkeypatch):
+    class Seen(Exception):
+        pass
+
+    def forward(self, codes, *_, **__):
+        raise Seen(codes.device)
+
+    model = MaskedTransformer(CONFIG).to("meta")
+    monkeypatch.setattr(MaskedTransformer, "forward", forward)
+    with pytest.raises(Seen, match="meta"):
+        model.logits(torch.zeros(1, 3, 8, dtype=torch.long), 0, condition, torch.ones(1, 8, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("dim, heads", [(32, 5), (32, 0), (30, 2)])
+def test_heads_that_do_not_fit_are_refused(dim, heads):
+    with pytest.raises(MaskaudioError, match="do not fit"):
+        TransformerConfig(streams=3, vocab=20, dim=dim, heads=heads)

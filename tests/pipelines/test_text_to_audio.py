@@ -1,0 +1,100 @@
+"""The library's generate: what it gives back, what it refuses, and what a model folder must hold together."""
+
+import json
+import logging
+import shutil
+
+import numpy as np
+import pytest
+
+import maskaudio
+from maskaudio.errors import MaskaudioError, UsageError
+from maskaudio.pipelines import text_to_audio
+from tests.tiny import tiny_sound_model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return tiny_sound_model(tmp_path_factory.mktemp("models") / "sound")
+
+
+@pytest.fixture
+def changed(model, tmp_path):
+    """changed(key, value) → a copy of the model with that in its config.json (None takes the key away)."""
+
+    def changed(key, value):
+        folder = tmp_path / "changed"
+        shutil.copytree(model, folder)
+        table = json.loads((folder / "config.json").read_text()) | {key: value}
+        if value is None:
+            del table[key]
+        (folder / "config.json").write_text(json.dumps(table))
+        return folder
+
+    return changed
+
+
+def test_a_list_gives_a_list_and_every_item_its_own_seed(model):
+    one, two = maskaudio.generate(["rain", "a dog"], duration=0.5, seed=[3, 4], model=model)
+    assert one.samples.shape == two.samples.shape == (1, 12000)
+    assert (one.tags["seed"], two.tags["seed"]) == ("3", "4")
+    alone = maskaudio.generate("a dog", duration=0.5, seed=4, model=model)
+    assert np.allclose(alone.samples, two.samples, atol=1e-3), "neighbours in a batch do not matter"
+    other = maskaudio.generate("a dog", duration=0.5, seed=5, model=model)
+    assert not np.allclose(alone.samples, other.samples, atol=1e-3)
+
+
+def test_the_text_and_the_negative_one_are_heard(model):
+    def made(text, **settings):
+        return maskaudio.generate(text, duration=0.5, seed=1, model=model, **settings).samples
+
+    rain = made("rain")
+    assert not np.array_equal(rain, made("dog"))
+    assert not np.array_equal(rain, made("rain", negative="wind"))
+
+
+@pytest.mark.parametrize(
+    "settings, says",
+    [
+        ({"prompt": "\udce4"}, "UTF-8"),
+        ({"duration": 1e-6}, "one sample"),
+        ({"negative": "wind", "guidance": 1.0}, "guidance"),
+        ({"seed": [1, 2]}, "2 seeds for 1"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(model, settings, says):
+    with pytest.raises(UsageError, match=says):
+        maskaudio.generate(**({"prompt": "rain", "model": model} | settings))
+
+
+def test_a_span_longer_than_the_clip_is_the_whole_clip(model):
+    whole = maskaudio.generate("rain", duration=0.4, seed=1, model=model, span=10)
+    longer = maskaudio.generate("rain", duration=0.4, seed=1, model=model, span=10**9)
+    assert np.array_equal(whole.samples, longer.samples)
+
+
+def test_an_unfamiliar_prompt_is_tried_with_a_warning(model, caplog):
+    logging.getLogger("maskaudio").propagate = True
+    maskaudio.generate("quarterly tax declaration", duration=0.2, seed=1, model=model)
+    assert "may not know" in caplog.text and ("rain falling" in caplog.text or "a dog" in caplog.text)
+    caplog.clear()
+    maskaudio.generate("rain falling", duration=0.2, seed=1, model=model)
+    assert "may not know" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "key, value, says",
+    [
+        ("codec_hash", "0123456789ab", "train the model again"),
+        ("codec", None, "missing field 'codec'"),
+        ("described", None, "missing field 'described'"),
+        ("described", {}, "describes nothing"),
+        ("plan", {"stages": [{"steps": 3}] * 2}, "do not fit"),
+        ("plan", {"stages": [{"steps": 3}] * 3, "schedule": "foo"}, "schedule 'foo'"),
+        ("plan", {"stages": [{"steps": 0}] * 3}, "a step for every stream"),
+        ("plan", {"stages": [{"steps": 3}] * 3, "span_length": 0}, "spans of 1 frame"),
+    ],
+)
+def test_a_damaged_config_is_refused_in_words(changed, key, value, says):
+    with pytest.raises(MaskaudioError, match=says):
+        text_to_audio.load(changed(key, value))
