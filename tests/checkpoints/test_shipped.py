@@ -1,0 +1,47 @@
+"""The models in the box: weights, recipes and cards tell the same story."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from maskaudio.codec.load import load_codec
+from maskaudio.config import to_dict
+from maskaudio.pipelines.text_to_audio import load
+from maskaudio.training.recipe import CodecRecipe, SoundRecipe, read_recipe
+from maskaudio.training.sound import new_network
+
+MODELS = Path(__file__).resolve().parents[2] / "models"
+
+
+def said(name):
+    """config.json as a table."""
+    return json.loads((MODELS / name / "config.json").read_text())
+
+
+def from_json(config):
+    """A config as JSON would give it back: tuples are lists there."""
+    return json.loads(json.dumps(to_dict(config)))
+
+
+def test_the_codec_has_the_shape_of_its_recipe():
+    recipe = read_recipe(CodecRecipe, MODELS / "codec" / "recipe.yaml")
+    assert from_json(recipe.model) == said("codec")["config"]
+    assert recipe.about.items() <= said("codec")["about"].items()
+
+
+def test_the_sound_model_has_the_shape_of_its_recipe_and_goes_with_the_codec():
+    recipe = read_recipe(SoundRecipe, MODELS / "sound" / "recipe.yaml")
+    network, codec = new_network(recipe, load_codec("codec")), load_codec("codec")
+    assert from_json(network.config) == said("sound")["config"]
+    assert recipe.about.items() <= said("sound")["about"].items()
+    assert load("sound").codec.hash == codec.hash == said("sound")["codec_hash"]
+
+
+@pytest.mark.parametrize("card", sorted(MODELS.glob("*/README.md")), ids=lambda path: path.parent.name)
+def test_the_card_is_filled_in_and_its_links_lead_somewhere(card):
+    text = card.read_text()
+    assert "@" not in text
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (card.parent / link).exists(), link
