@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskaudio.audio import FORMATS, Audio, encode_audio, open_whole, read_audio
+from maskaudio.audio import FORMATS, Audio, encode_audio, open_whole, read_audio, resample
 from maskaudio.errors import MaskaudioError, UsageError
 
 TAGS = {"generated": "yes", "software": "maskaudio 0.1.0", "seed": "7", "note": "Über den Dächern"}
@@ -143,3 +143,18 @@ def test_damaged_files_are_read_or_refused(format, data):
         assert "\n" not in str(error)
     else:
         assert np.isfinite(back.samples).all()
+
+
+@pytest.mark.parametrize("rate", [44101, 11127, 22254, 96000])
+def test_any_rate_is_resampled(rate):
+    wave = np.sin(2 * np.pi * 440 * np.arange(rate) / rate, dtype=np.float64).astype(np.float32)
+    made = resample(wave, rate, 24000)
+    true = np.sin(2 * np.pi * 440 * np.arange(len(made)) / 24000)
+    assert abs(len(made) - 24000) <= 1
+    assert np.abs(made - true)[500:-500].max() < 2e-2
+
+
+@pytest.mark.parametrize("rate", [1, 2147483647])
+def test_a_rate_that_no_recording_has(rate):
+    with pytest.raises(MaskaudioError, match="Hz"):
+        resample(np.zeros(1000, np.float32), rate, 24000)

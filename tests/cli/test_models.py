@@ -72,6 +72,11 @@ def test_train_dry_run(run):
     done = run("train", "codec", "r.yaml", "--data", "data", "-o", "run", "--dry-run")
     text = done.stdout.decode()
     assert done.returncode == 0, done.stderr
-    assert "train    6 clips, 0.00 h" in text and "refused  1 clips" in text and "broken.wav" in text
+    assert (
+        "train    5 clips, 0.00 h" in text
+        and "valid    1 clips" in text
+        and "refused  1 clips" in text
+        and "broken.wav" in text
+    )
     assert "tokens: about" in text and "waves: about" in text
     assert not (run.work / "run").exists()

@@ -64,6 +64,24 @@ def test_a_killed_run_resumes_on_the_same_curve(tmp_path):
     assert (tmp_path / "whole" / "loss.png").stat().st_size > 1000
 
 
+def test_a_log_cut_off_in_a_line_is_no_obstacle(tmp_path):
+    train(Regression(), Data(), SCHEDULE, tmp_path, device="cpu")
+    before = losses(tmp_path)
+    with (tmp_path / "log.jsonl").open("a") as log:
+        log.write('{"step": 80, "lo')
+    train(Regression(), Data(), SCHEDULE, tmp_path, device="cpu", resume=True)
+    assert losses(tmp_path) == before
+
+
+def test_steps_and_devices_that_are_not_there(tmp_path):
+    with pytest.raises(UsageError, match="steps: 0"):
+        Schedule(steps=0)
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match="device cuda"):
+            train(Regression(), Data(), SCHEDULE, tmp_path / "run", device="cuda")
+        assert not (tmp_path / "run").exists()
+
+
 def test_a_run_is_not_overwritten_by_mistake(tmp_path):
     short = Schedule(steps=2, save_every=0.0)
     train(Regression(), Data(), short, tmp_path, device="cpu")
