@@ -15,7 +15,7 @@ class TransformerConfig:
 
     Attention reaches `window` frames either way on every stream after the first. On the first it sees the
     whole of a grid of up to 2·`reach` + 1 frames, and `reach` frames either way of a longer one: distances
-    never met in training are not met in decoding.
+    never met in training are not met in decoding. With `prior` the condition alone already scores the codes.
     """
 
     streams: int
@@ -28,6 +28,7 @@ class TransformerConfig:
     cross_every: int = 2  # layers that ask the condition: 0, cross_every, …
     condition_dim: int = 256
     dropout: float = 0.1
+    prior: bool = False
 
     def __post_init__(self) -> None:
         check_heads(self.dim, self.heads)
@@ -37,17 +38,24 @@ class TransformerConfig:
 class Condition:
     """What the frames are asked to become, ready for every layer.
 
-    memory: keys and values [2, B, H, L, D] per asking layer; valid: bool [B, L]; summary: [B, dim].
+    memory: keys and values [2, B, H, L, D] per asking layer; valid: bool [B, L]; summary: [B, dim];
+    prior: logits [B, K, vocab] of every code wherever it may stand, or None.
     """
 
     memory: tuple[Tensor, ...]
     valid: Tensor
     summary: Tensor
+    prior: Tensor | None = None
 
     def split(self, first: int) -> tuple["Condition", "Condition"]:
         """The first `first` items, and the rest."""
         parts = [
-            Condition(tuple(m[:, part] for m in self.memory), self.valid[part], self.summary[part])
+            Condition(
+                tuple(m[:, part] for m in self.memory),
+                self.valid[part],
+                self.summary[part],
+                None if self.prior is None else self.prior[part],
+            )
             for part in (slice(None, first), slice(first, None))
         ]
         return parts[0], parts[1]
@@ -68,6 +76,7 @@ class MaskedTransformer(nn.Module):
         self.layers = nn.ModuleList(Layer(c.dim, c.heads, c.dropout, width) for width in asked)
         self.norm = nn.RMSNorm(c.dim)
         self.heads = nn.ModuleList(nn.Linear(c.dim, c.vocab) for _ in range(c.streams))
+        self.prior = nn.Linear(c.condition_dim, c.streams * c.vocab) if c.prior else None
         self.dropout = nn.Dropout(c.dropout)
         for table in self.embed:
             nn.init.normal_(table.weight, std=0.5 / c.streams)
@@ -80,13 +89,16 @@ class MaskedTransformer(nn.Module):
         The first row of `memory` is its summary, which every frame also gets directly.
         """
         asked = tuple(x.cross.keys_values(memory) for x in self.layers if x.cross is not None)
-        return Condition(asked, valid, self.summary(memory[:, 0]))
+        summary = memory[:, 0]
+        prior = None if self.prior is None else self.prior(summary).unflatten(-1, (self.streams, self.vocab))
+        return Condition(asked, valid, self.summary(summary), prior)
 
     def join(self, first: Condition, second: Condition) -> Condition:
         """Two conditions of equal length L as one batch."""
         memory = tuple(torch.cat(pair, dim=1) for pair in zip(first.memory, second.memory, strict=True))
         valid = torch.cat([first.valid, second.valid])
-        return Condition(memory, valid, torch.cat([first.summary, second.summary]))
+        prior = None if first.prior is None else torch.cat([first.prior, second.prior])
+        return Condition(memory, valid, torch.cat([first.summary, second.summary]), prior)
 
     def forward(
         self,
@@ -128,4 +140,11 @@ class MaskedTransformer(nn.Module):
         """
         device = self.stage.weight.device
         features = self(codes.to(device), stage, condition)
-        return self.heads[stage](features[cells.to(device)]).float().cpu()
+        return self.score(features, stage, condition, cells.to(device)).cpu()
+
+    def score(self, features: Tensor, stage: int, condition: Condition, cells: Tensor) -> Tensor:
+        """Features [B, T, dim] of stream `stage` → logits [cells.sum(), vocab] at `cells` (bool [B, T])."""
+        logits = self.heads[stage](features[cells]).float()
+        if condition.prior is None:
+            return logits
+        return logits + condition.prior[cells.nonzero()[:, 0], stage].float()

@@ -47,10 +47,8 @@ class SoundTask:
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         frames = int(rng.choice(LENGTHS))
         count = max(1, self.frames // frames)
-        items = [self._item(frames, rng) for _ in range(count)]
-        clean = torch.from_numpy(np.stack([codes for codes, _ in items]).astype(np.int64))
+        clean, texts = self.clips(count, frames, rng)
         stage = int(rng.choice(self.streams, p=_stage_weights(self.streams)))
-        texts = [text for _, text in items]
         if rng.random() < 0.15:
             return self._causal(clean, stage, texts, rng)
         share = torch.tensor([masked_share("cosine", u) for u in rng.random(count)])
@@ -69,17 +67,13 @@ class SoundTask:
         )
 
     def validate(self, module: nn.Module) -> dict[str, float]:
-        """Cross-entropy in nats of every stage, with 90 % and 50 % of the spans masked."""
-        rng = np.random.default_rng(5)
-        picks = rng.permutation(len(self.valid.clips))[:48]
-        items = [self._fit(self.valid, i, 100, rng) for i in picks]
-        clean = torch.from_numpy(np.stack(items).astype(np.int64))
-        texts = [self.valid.clips[i].captions[0] for i in picks]
+        """Cross-entropy in nats of every stage, with all, 90 % and 50 % of the spans masked."""
+        clean, texts = self.fitted(48, 100)
         figures = {}
-        for share in (0.9, 0.5):
+        for share in (1.0, 0.9, 0.5):
             for stage in range(self.streams):
                 generator = torch.Generator().manual_seed(stage)
-                masked = training_mask(torch.full((len(picks),), share), 100, self.span, generator)
+                masked = training_mask(torch.full((len(texts),), share), 100, self.span, generator)
                 codes = clean.clone()
                 codes[:, stage].masked_fill_(masked, self.vocab)
                 codes[:, stage + 1 :] = self.vocab
@@ -113,6 +107,21 @@ class SoundTask:
 
     def _every(self) -> int:
         return max(1, len(self.valid.clips) // 4)
+
+    def clips(self, count: int, frames: int, rng: np.random.Generator) -> tuple[Tensor, list[str]]:
+        """Codes [count, K, frames] of random training clips, and a caption of each."""
+        items = [self._item(frames, rng) for _ in range(count)]
+        return torch.from_numpy(np.stack([codes for codes, _ in items]).astype(np.int64)), [
+            text for _, text in items
+        ]
+
+    def fitted(self, count: int, frames: int) -> tuple[Tensor, list[str]]:
+        """The same for up to `count` validation clips, always the same ones."""
+        rng = np.random.default_rng(5)
+        picks = rng.permutation(len(self.valid.clips))[:count]
+        items = [self._fit(self.valid, i, frames, rng) for i in picks]
+        texts = [self.valid.clips[i].captions[0] for i in picks]
+        return torch.from_numpy(np.stack(items).astype(np.int64)), texts
 
     def _item(self, frames: int, rng: np.random.Generator) -> tuple[np.ndarray, str]:
         """Codes [K, frames] and a caption: one clip, or two in a row."""
@@ -185,6 +194,16 @@ class SoundTask:
         rng: np.random.Generator | None,
         causal: bool,
     ) -> dict[str, Tensor]:
+        return self.asked(texts, rng) | {
+            "codes": codes,
+            "target": target,
+            "scored": scored,
+            "stage": torch.tensor(stage),
+            "causal": torch.tensor(causal),
+        }
+
+    def asked(self, texts: list[str], rng: np.random.Generator | None) -> dict[str, Tensor]:
+        """Embeddings of `texts`; with `rng` blurred, and a tenth of them dropped for guidance."""
         ids, valid = self.table.tokenize(texts)
         dropped = torch.zeros(len(texts), dtype=torch.bool)
         embeddings = self.table.embed(ids)
@@ -196,16 +215,7 @@ class SoundTask:
             forgotten &= ~(forgotten | ~valid).all(1, keepdim=True)  # never a whole text
             valid = valid & ~forgotten
             dropped = torch.from_numpy(rng.random(len(texts)) < 0.1)
-        return {
-            "codes": codes,
-            "target": target,
-            "scored": scored,
-            "text": embeddings,
-            "text_valid": valid,
-            "dropped": dropped,
-            "stage": torch.tensor(stage),
-            "causal": torch.tensor(causal),
-        }
+        return {"text": embeddings, "text_valid": valid, "dropped": dropped}
 
     def _swap(self, ids: Tensor, rng: np.random.Generator) -> Tensor:
         """Now and then a word by a neighbour in meaning, so that words never seen find their place."""

@@ -46,6 +46,7 @@ class SoundRecipe:
     """`maskaudio train sound`: text → sound on the tokens of `codec` (a model name or folder)."""
 
     training: Schedule
+    prior: Phase | None = None  # what the text alone says of the codes, learned first; then kept
     codec: str = "codec"
     streams: int | None = None  # of the codec's, coarse to fine; absent: all of them
     words: str = "words"  # the table of word-piece embeddings the text encoder starts from

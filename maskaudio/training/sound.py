@@ -21,6 +21,7 @@ from maskaudio.text.neighbours import near_words
 from maskaudio.text.table import TextTable
 from maskaudio.training.batches import SoundTask
 from maskaudio.training.clips import Clip
+from maskaudio.training.prior import PriorLoss, PriorTask
 from maskaudio.training.recipe import SoundRecipe, recipe_clips
 from maskaudio.training.store import store_splits
 from maskaudio.training.tokens import store_tokens
@@ -50,7 +51,7 @@ class SoundLoss(nn.Module):
         condition = self.network.condition(text, text_valid, dropped)
         transformer = self.network.transformer
         features = transformer(codes, k, condition, causal=bool(causal))
-        logits = transformer.heads[k](features[scored]).float()
+        logits = transformer.score(features, k, condition, scored)
         smoothing = self.smoothing if self.training else 0.0
         loss = F.cross_entropy(logits, target[scored], label_smoothing=smoothing)
         return {"loss": loss}
@@ -88,6 +89,10 @@ def train_sound(
         recipe.training.seed,
         near_words(table, captions),
     )
+    if recipe.prior:
+        learn_prior(
+            network, PriorTask(task, recipe.prior), run / "prior", resume=resume, device=device, **options
+        )
     module = SoundLoss(network)
     average = train(module, task, recipe.training, run / "training", resume=resume, device=device, **options)
     module.load_state_dict(average, strict=False)
@@ -106,12 +111,20 @@ def train_sound(
     return folder
 
 
+def learn_prior(network: SoundNetwork, task: PriorTask, run: Path, **options: Any) -> None:
+    """Teach the text encoder and the prior what texts mean; from then on they stay as they are."""
+    module = PriorLoss(network)
+    module.load_state_dict(train(module, task, task.phase, run, **options))
+    module.requires_grad_(False)
+
+
 def new_network(recipe: SoundRecipe, codec: Codec) -> SoundNetwork:
     """The untrained network that `recipe` describes, for the grids of `codec`."""
     streams = recipe.streams or codec.streams
     if not 1 <= streams <= codec.streams:
         raise UsageError(f"streams: {streams}: the codec '{codec.name}' has {codec.streams}")
     grid = {"streams": streams, "vocab": codec.vocab, "condition_dim": recipe.text.dim}
+    grid["prior"] = recipe.prior is not None
     transformer = from_dict(TransformerConfig, recipe.transformer | grid, "transformer")
     torch.manual_seed(recipe.training.seed)
     return SoundNetwork(SoundConfig(transformer, recipe.text))
