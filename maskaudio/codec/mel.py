@@ -3,8 +3,9 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from maskaudio.codec.stft import stft_magnitude
 
 FLOOR = 1e-2  # magnitudes below it are inaudible at any sane level (a full-scale sine has n_fft / 4)
 
@@ -36,13 +37,3 @@ class MelSpectrogram(nn.Module):
         with torch.autocast(wave.device.type, enabled=False):  # a measure, not a layer: never in bf16
             mel = (magnitude.transpose(1, 2) @ self.filters).transpose(1, 2)
         return mel.clamp(min=FLOOR).log()
-
-
-def stft_magnitude(wave: Tensor, window: Tensor, hop: int) -> Tensor:
-    """|STFT| of wave [B, N] on frames centred on (i + 1/2)·hop: [B, n_fft // 2 + 1, N // hop]."""
-    n_fft = window.numel()
-    pad = (n_fft - hop) // 2
-    wave = F.pad(wave, (pad, n_fft - hop - pad))
-    spectrum = torch.stft(wave, n_fft, hop, window=window, center=False, return_complex=True)
-    # sqrt(x + tiny), not abs(): the gradient of |0| is undefined
-    return (spectrum.real.square() + spectrum.imag.square() + 1e-9).sqrt()

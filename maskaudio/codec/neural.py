@@ -28,6 +28,7 @@ class CodecConfig:
     decoder_layers: int = 6
     vocoder_dim: int = 384
     vocoder_layers: int = 8
+    vocoder_iterations: int = 32  # of Griffin-Lim
 
 
 class NeuralCodec(nn.Module):
@@ -48,7 +49,8 @@ class NeuralCodec(nn.Module):
         width = c.streams * len(c.levels)
         self.to_latent = nn.Linear(c.encoder_dim, width)
         self.decoder = MelDecoder(width, c.n_mels, c.decoder_dim, c.decoder_layers, c.stride)
-        self.vocoder = Vocoder(c.sample_rate, c.n_fft, c.hop, c.n_mels, c.vocoder_dim, c.vocoder_layers)
+        vocoder = (c.vocoder_dim, c.vocoder_layers, c.vocoder_iterations)
+        self.vocoder = Vocoder(c.sample_rate, c.n_fft, c.hop, c.n_mels, *vocoder)
 
     def encode(self, wave: Tensor) -> Tensor:
         """wave [B, 1, N] in [-1, 1] at `sample_rate` → codes [B, K, T] int64 (the end is zero-padded)."""

@@ -1,8 +1,6 @@
-"""Training a codec in halves that can be judged apart: tokens ⇄ log-mel, then log-mel → wave.
+"""Training a codec in halves that can be judged apart: log-mel ⇄ tokens, then tokens → magnitudes."""
 
-Each half first learns to be near, then, with an adversary, to sound like the real thing.
-"""
-
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskaudio.checkpoints.folder import save_model
-from maskaudio.codec.mel import mel_filters, stft_magnitude
+from maskaudio.codec.harmonics import combs, detail
+from maskaudio.codec.mel import FLOOR
 from maskaudio.codec.neural import NeuralCodec
+from maskaudio.codec.stft import stft_magnitude
 from maskaudio.devices import pick_device
-from maskaudio.training.adversary import Adversary, SpectrumPictures
 from maskaudio.training.recipe import CodecRecipe, Phase, recipe_clips
 from maskaudio.training.samples import save_sample
 from maskaudio.training.store import AudioStore, store_splits
@@ -33,13 +32,7 @@ class TokenHalf(nn.Module):
 
     def forward(self, wave: Tensor) -> dict[str, Tensor]:
         mel = self.codec.mel(wave.float())
-        return self.distance(self.codec.reconstruct_mel(mel).float(), mel)
-
-    def distance(self, made: Tensor, mel: Tensor) -> dict[str, Tensor]:
-        """How far the made log-mels [B, n_mels, F] are from the true ones."""
-        level = F.l1_loss(made, mel)
-        change = F.l1_loss(made.diff(dim=-1), mel.diff(dim=-1))
-        return {"loss": level + 0.5 * change, "mel": level.detach()}
+        return mel_distance(self.codec.reconstruct_mel(mel).float(), mel)
 
     @torch.no_grad()
     def validate(self, wave: Tensor) -> dict[str, Tensor]:
@@ -54,115 +47,81 @@ class TokenHalf(nn.Module):
         return figures | {"used": torch.tensor(used).mean()}
 
 
-class TextureHalf(TokenHalf):
-    """Tokens → mel with an adversary: a mean of all that a token may mean sounds dull, one of them does not.
+class WaveHalf(nn.Module):
+    """Tokens → mel → magnitudes: mel decoder and vocoder together; encoder and quantiser stay as they are.
 
-    Encoder and quantiser stay as they are, so that tokens keep their meaning.
+    Half of the batches decode all streams, the others 1 … K of them, so that fewer streams still sound.
     """
 
     def __init__(self, codec: NeuralCodec):
-        super().__init__(codec)
+        super().__init__()
+        self.codec = codec
         codec.requires_grad_(False)
         codec.decoder.requires_grad_(True)
-        self.adversary = Adversary(1)
-
-    def forward(self, wave: Tensor) -> dict[str, Tensor]:
-        mel = self.codec.mel(wave.float())
-        made = self.codec.reconstruct_mel(mel).float()
-        near = self.distance(made, mel)
-        with torch.autocast(wave.device.type, enabled=False):
-            game = self.adversary([made / 3], [mel / 3])
-        loss = 5 * near["loss"] + game["adversary"] + 2 * game["features"] + game["critic"]
-        return near | {"loss": loss} | {k: v.detach() for k, v in game.items()}
-
-
-class WaveHalf(nn.Module):
-    """Mel → wave without an adversary: log-mel and log-magnitude distances at many resolutions.
-
-    A share of the items starts from what the (frozen) tokens make of the mel, the others from the true
-    one, so that the vocoder learns both to draw sharply and to forgive a blurred mel.
-    """
-
-    def __init__(self, codec: NeuralCodec, blurred: float = 0.5):
-        super().__init__()
-        self.codec, self.blurred = codec, blurred
-        codec.requires_grad_(False)
         codec.vocoder.requires_grad_(True)
-        self.distance = SpectralDistance(codec.sample_rate)
+        c = codec.config
+        self.hop, self.combs = c.hop, combs(c.sample_rate, c.n_fft)
+        self.register_buffer("window", torch.hann_window(c.n_fft), persistent=False)
 
     def forward(self, wave: Tensor) -> dict[str, Tensor]:
-        wave = wave.float()
-        mel = self.codec.mel(wave)
-        count = round(wave.shape[0] * self.blurred)
-        if count:
-            with torch.no_grad():
-                blurred = self.codec.decode_mel(self.codec.encode(wave[:count, None])).float()
-            mel = torch.cat([blurred, mel[count:]])
-        made = self.codec.vocoder(mel)
+        wave, streams = wave.float(), self.codec.streams
+        if torch.rand(()) < 0.5:
+            streams = int(torch.randint(1, streams + 1, ()))
+        with torch.no_grad():
+            codes = self.codec.encode(wave[:, None])[:, :streams]
+        made = self.codec.decode_mel(codes)
+        near = mel_distance(made.float(), self.codec.mel(wave))
+        magnitude, pitch = self.codec.vocoder.log_magnitude(made)
         with torch.autocast(wave.device.type, enabled=False):
-            return self.losses(made, wave)
+            figures = self.magnitudes(magnitude, pitch, wave)
+        loss = figures["level"] + figures["detail"] + 0.1 * figures["pitch"] + 0.3 * near["loss"]
+        return {"loss": loss, "mel": near["mel"]} | {k: v.detach() for k, v in figures.items()}
 
-    def losses(self, made: Tensor, wave: Tensor) -> dict[str, Tensor]:
-        """How far the made waves [B, N] are from the true ones."""
-        return self.distance(made, wave)
+    def magnitudes(self, made: Tensor, pitch: Tensor, wave: Tensor) -> dict[str, Tensor]:
+        """Log-magnitudes [B, F, bins] against those of wave [B, N]: L1 of level and detail, more where loud.
+
+        pitch: cross-entropy with how well each comb fits the true detail, in frames where one does.
+        """
+        true = stft_magnitude(wave, self.window, self.hop).transpose(1, 2).clamp(min=FLOOR).log()
+        made = made.clamp(min=math.log(FLOOR))
+        weight = 1 + 0.25 * (true - math.log(FLOOR))
+        weight = weight / weight.sum()
+        low = slice(None, made.shape[-1] * 5 // 12)  # higher up harmonics blur
+        fits = (
+            F.normalize(detail(true)[..., low], dim=-1) @ F.normalize(self.combs.to(true)[:, low], dim=-1).T
+        )
+        voiced = (fits.amax(-1) > 0.5).float()
+        missed = -((40 * fits).softmax(-1) * pitch.log_softmax(-1)).sum(-1)
+        return {
+            "level": ((made - true).abs() * weight).sum(),
+            "detail": ((detail(made) - detail(true)).abs() * weight).sum(),
+            "pitch": (missed * voiced).sum() / voiced.sum().clamp(min=1),
+        }
 
     @torch.no_grad()
     def validate(self, wave: Tensor) -> dict[str, Tensor]:
-        """The training distances of copy synthesis (true mel) and of the whole codec."""
-        copy = self.distance(self.codec.vocoder(self.codec.mel(wave)), wave)
-        whole = self.distance(self.codec.decode(self.codec.encode(wave[:, None]))[:, 0], wave)
-        return {f"copy_{k}": v for k, v in copy.items()} | {f"codec_{k}": v for k, v in whole.items()}
+        """The training distances, with all streams and with true mels."""
+        mel = self.codec.mel(wave)
+        whole = self.codec.decode_mel(self.codec.encode(wave[:, None]))
+        figures = {"codec_mel": mel_distance(whole, mel)["mel"]}
+        for name, picture in (("copy", mel), ("codec", whole)):
+            made = self.magnitudes(*self.codec.vocoder.log_magnitude(picture), wave)
+            figures |= {f"{name}_{k}": v for k, v in made.items()}
+        return figures
 
 
-class PolishHalf(WaveHalf):
-    """WaveHalf with an adversary; tokens and mel decoder stay as they are."""
-
-    def __init__(self, codec: NeuralCodec, blurred: float = 0.5):
-        super().__init__(codec, blurred)
-        self.pictures = SpectrumPictures()
-        self.adversary = Adversary(len(self.pictures.windows))
-
-    def losses(self, made: Tensor, wave: Tensor) -> dict[str, Tensor]:
-        """5 × spectral distance + adversary + 2 × feature matching, and the critics' own loss."""
-        near, game = self.distance(made, wave), self.adversary(self.pictures(made), self.pictures(wave))
-        loss = 5 * near["loss"] + game["adversary"] + 2 * game["features"] + game["critic"]
-        return {"loss": loss, "mel": near["mel"]} | {k: v.detach() for k, v in game.items()}
-
-
-class SpectralDistance(nn.Module):
-    """Sum over window sizes of: L1 of log-mels, L1 of log-magnitudes, spectral convergence."""
-
-    def __init__(self, sample_rate: int, windows: tuple[int, ...] = (128, 256, 512, 1024, 2048)):
-        super().__init__()
-        self.windows = windows
-        for n in windows:
-            self.register_buffer(f"window{n}", torch.hann_window(n), persistent=False)
-            filters = mel_filters(sample_rate, n, max(6, n // 16))
-            self.register_buffer(f"filters{n}", filters, persistent=False)
-
-    def forward(self, made: Tensor, true: Tensor) -> dict[str, Tensor]:
-        mel = magnitude = convergence = 0.0
-        for n in self.windows:
-            window, filters = getattr(self, f"window{n}"), getattr(self, f"filters{n}")
-            a, b = (stft_magnitude(x, window, n // 4).transpose(1, 2) for x in (made, true))
-            floor = 1e-2 * n / 960  # the same loudness at every window size
-            mel = mel + _log_l1(a @ filters, b @ filters, floor)
-            magnitude = magnitude + _log_l1(a, b, floor)
-            convergence = convergence + (a - b).norm() / b.norm().clamp(min=1e-3)
-        count = len(self.windows)
-        loss = (mel + 0.3 * magnitude + 0.3 * convergence) / count
-        return {"loss": loss, "mel": mel.detach() / count}
-
-
-def _log_l1(a: Tensor, b: Tensor, floor: float) -> Tensor:
-    return F.l1_loss(a.clamp(min=floor).log(), b.clamp(min=floor).log())
+def mel_distance(made: Tensor, true: Tensor) -> dict[str, Tensor]:
+    """How far the made log-mels [B, n_mels, F] are from the true ones: L1 of levels, and of changes in time."""
+    level = F.l1_loss(made, true)
+    change = F.l1_loss(made.diff(dim=-1), true.diff(dim=-1))
+    return {"loss": level + 0.5 * change, "mel": level.detach()}
 
 
 @dataclass
 class CodecTask:
     """Random windows of all clips, every second of audio equally likely."""
 
-    half: TokenHalf | WaveHalf  # PolishHalf is one, too
+    half: TokenHalf | WaveHalf
     train: AudioStore
     valid: AudioStore
     batch_size: int
@@ -210,7 +169,7 @@ def _device(module: nn.Module) -> torch.device:
     return next(module.parameters()).device
 
 
-HALVES = (("tokens", TokenHalf), ("texture", TextureHalf), ("waves", WaveHalf), ("polish", PolishHalf))
+HALVES = (("tokens", TokenHalf), ("waves", WaveHalf))
 
 
 def train_codec(
@@ -229,9 +188,7 @@ def train_codec(
     torch.manual_seed(recipe.tokens.seed)
     codec = NeuralCodec(recipe.model)
     for name, half in HALVES:
-        phase: Phase | None = getattr(recipe, name)
-        if phase is None:
-            continue
+        phase: Phase = getattr(recipe, name)
         codec.requires_grad_(True)
         module = half(codec)
         task = CodecTask(module, *stores.values(), phase.batch, phase.seconds, phase.seed)

@@ -30,12 +30,10 @@ class Data:
 
 @dataclass(frozen=True)
 class CodecRecipe:
-    """`maskaudio train codec`: tokens ⇄ log-mel and log-mel → wave, each perhaps with an adversary after."""
+    """`maskaudio train codec`: log-mel ⇄ tokens, then tokens → waves."""
 
     tokens: Phase
     waves: Phase
-    texture: Phase | None = None
-    polish: Phase | None = None
     model: CodecConfig = field(default_factory=CodecConfig)
     about: dict[str, Any] = field(default_factory=dict)  # summary, licence, status: for `models show`
     data: Data = field(default_factory=Data)

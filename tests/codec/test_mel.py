@@ -1,15 +1,13 @@
-"""Mel frames and the inverse STFT against references."""
+"""Mel frames against references."""
 
 import math
 
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskaudio.codec.mel import MelSpectrogram, mel_filters
-from maskaudio.codec.vocoder import InverseSTFT
 from maskaudio.compat import load_torchaudio
 
 
@@ -20,19 +18,6 @@ def test_filters_are_those_of_torchaudio(rate, n_fft, n_mels):
     functional = load_torchaudio().functional
     reference = functional.melscale_fbanks(n_fft // 2 + 1, 0.0, rate / 2, n_mels, rate, norm=None)
     assert (mel_filters(rate, n_fft, n_mels) - reference).abs().max() < 1e-4
-
-
-@pytest.mark.parametrize(("n_fft", "hop"), [(960, 240), (1024, 256), (512, 128)])
-def test_the_inverse_stft_of_an_stft_is_the_wave(n_fft, hop):
-    wave = torch.randn(2, 20 * hop, generator=torch.Generator().manual_seed(0))
-    pad = (n_fft - hop) // 2
-    padded = F.pad(wave, (pad, n_fft - hop - pad))
-    spectrum = torch.stft(
-        padded, n_fft, hop, window=torch.hann_window(n_fft), center=False, return_complex=True
-    )
-    back = InverseSTFT(n_fft, hop)(spectrum)
-    assert back.shape == wave.shape
-    assert torch.allclose(back, wave, atol=1e-5)
 
 
 @settings(max_examples=30, deadline=None)
