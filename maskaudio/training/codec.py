@@ -111,7 +111,7 @@ class WaveHalf(nn.Module):
 
 
 def mel_distance(made: Tensor, true: Tensor) -> dict[str, Tensor]:
-    """How far the made log-mels [B, n_mels, F] are from the true ones: L1 of levels, and of changes in time."""
+    """How far made log-mels [B, n_mels, F] are from true ones: L1 of levels, and of changes in time."""
     level = F.l1_loss(made, true)
     change = F.l1_loss(made.diff(dim=-1), true.diff(dim=-1))
     return {"loss": level + 0.5 * change, "mel": level.detach()}
