@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from maskaudio.networks.attention import check_heads, rotary_table
 from maskaudio.networks.layer import Layer
+from maskaudio.networks.neighbours import Neighbours
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class TransformerConfig:
     condition_dim: int = 256
     dropout: float = 0.1
     prior: bool = False
+    neighbours: int = 0  # rank of the tables, see networks/neighbours.py; 0: none
 
     def __post_init__(self) -> None:
         check_heads(self.dim, self.heads)
@@ -77,6 +79,7 @@ class MaskedTransformer(nn.Module):
         self.norm = nn.RMSNorm(c.dim)
         self.heads = nn.ModuleList(nn.Linear(c.dim, c.vocab) for _ in range(c.streams))
         self.prior = nn.Linear(c.condition_dim, c.streams * c.vocab) if c.prior else None
+        self.neighbours = Neighbours(c.streams, c.vocab, c.neighbours) if c.neighbours else None
         self.dropout = nn.Dropout(c.dropout)
         for table in self.embed:
             nn.init.normal_(table.weight, std=0.5 / c.streams)
@@ -139,12 +142,15 @@ class MaskedTransformer(nn.Module):
         the drawing is done.
         """
         device = self.stage.weight.device
-        features = self(codes.to(device), stage, condition)
-        return self.score(features, stage, condition, cells.to(device)).cpu()
+        return self.score(codes.to(device), stage, condition, cells.to(device)).cpu()
 
-    def score(self, features: Tensor, stage: int, condition: Condition, cells: Tensor) -> Tensor:
-        """Features [B, T, dim] of stream `stage` → logits [cells.sum(), vocab] at `cells` (bool [B, T])."""
-        logits = self.heads[stage](features[cells]).float()
-        if condition.prior is None:
-            return logits
-        return logits + condition.prior[cells.nonzero()[:, 0], stage].float()
+    def score(
+        self, codes: Tensor, stage: int, condition: Condition, cells: Tensor, causal: bool = False
+    ) -> Tensor:
+        """The same where everything is on one device: what text, neighbours and transformer say, added."""
+        logits = self.heads[stage](self(codes, stage, condition, causal=causal)[cells]).float()
+        if condition.prior is not None:
+            logits = logits + condition.prior[cells.nonzero()[:, 0], stage].float()
+        if self.neighbours is not None:
+            logits = logits + self.neighbours(codes, stage, cells, causal).float()
+        return logits

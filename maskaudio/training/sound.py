@@ -21,6 +21,7 @@ from maskaudio.text.neighbours import near_words
 from maskaudio.text.table import TextTable
 from maskaudio.training.batches import SoundTask
 from maskaudio.training.clips import Clip
+from maskaudio.training.counts import fill_neighbours
 from maskaudio.training.prior import PriorLoss, PriorTask
 from maskaudio.training.recipe import SoundRecipe, recipe_clips
 from maskaudio.training.store import store_splits
@@ -50,8 +51,7 @@ class SoundLoss(nn.Module):
         k = int(stage)
         condition = self.network.condition(text, text_valid, dropped)
         transformer = self.network.transformer
-        features = transformer(codes, k, condition, causal=bool(causal))
-        logits = transformer.score(features, k, condition, scored)
+        logits = transformer.score(codes, k, condition, scored, causal=bool(causal))
         smoothing = self.smoothing if self.training else 0.0
         loss = F.cross_entropy(logits, target[scored], label_smoothing=smoothing)
         return {"loss": loss}
@@ -93,6 +93,8 @@ def train_sound(
         learn_prior(
             network, PriorTask(task, recipe.prior), run / "prior", resume=resume, device=device, **options
         )
+    if network.transformer.neighbours:
+        fill_neighbours(network.transformer.neighbours, stores["train"], network.transformer.streams)
     module = SoundLoss(network)
     average = train(module, task, recipe.training, run / "training", resume=resume, device=device, **options)
     module.load_state_dict(average, strict=False)
