@@ -37,9 +37,7 @@ def codec_hours(recipe: CodecRecipe) -> dict[str, float]:
     codec = NeuralCodec(recipe.model)
     hours = {}
     for name, half in HALVES:
-        phase: Phase | None = getattr(recipe, name)
-        if phase is None:
-            continue
+        phase: Phase = getattr(recipe, name)
         codec.requires_grad_(True)
         module = half(codec)
         hours[name] = _hours(module, CodecTask(module, store, store, phase.batch, phase.seconds), phase)
@@ -52,6 +50,7 @@ def sound_hours(recipe: SoundRecipe) -> dict[str, float]:
     from maskaudio.codec.load import load_codec
     from maskaudio.text.table import TextTable
     from maskaudio.training.batches import SoundTask
+    from maskaudio.training.prior import PriorLoss, PriorTask
     from maskaudio.training.sound import SoundLoss, new_network
     from maskaudio.training.tokens import TokenStore
 
@@ -65,7 +64,11 @@ def sound_hours(recipe: SoundRecipe) -> dict[str, float]:
     network = new_network(recipe, codec)
     store = store.first(network.transformer.streams)
     task = SoundTask(store, store, table, codec, network.transformer.streams, recipe.span, recipe.frames)
-    return {"transformer": _hours(SoundLoss(network), task, recipe.training)}
+    hours = {}
+    if recipe.prior:
+        hours["prior"] = _hours(PriorLoss(network), PriorTask(task, recipe.prior), recipe.prior)
+        PriorLoss(network).requires_grad_(False)
+    return hours | {"transformer": _hours(SoundLoss(network), task, recipe.training)}
 
 
 def _hours(module: nn.Module, task: Task, schedule: Schedule, measured: int = 3) -> float:
