@@ -19,7 +19,7 @@ from maskaudio.training.sound import learn_prior
 from maskaudio.training.tokens import TokenStore
 
 STREAMS, VOCAB = 2, 10
-PHASE = Phase(steps=150, lr=3e-3, warmup=10, batch=16, seconds=2.0, ema=0.9, precision="fp32")
+PHASE = Phase(steps=150, lr=3e-3, warmup=10, batch=16, seconds=2.0, ema=0.9)
 
 
 def store():
