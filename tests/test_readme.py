@@ -12,7 +12,7 @@ import soundfile
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHORT = "--set training.steps=2 --set mixes=0 --set training.validate_every=2"
+SHORT = "--set prior.steps=2 --set training.steps=2 --set mixes=0 --set training.validate_every=2"
 
 
 def blocks(language: str) -> list[str]:
