@@ -38,9 +38,8 @@ def combs(
     frequency = torch.arange(n_fft // 2 + 1) * width
     harmonic = (frequency / pitch[:, None]).round().clamp(min=1) * pitch[:, None]
     away = (harmonic - frequency).abs() / width
-    lobe = torch.where(
-        away < 2, 0.5 + 0.5 * torch.cos(torch.pi * away / 2), 0.0
-    )  # as wide as a Hann window's
+    # as wide as the main lobe of a Hann window
+    lobe = torch.where(away < 2, 0.5 + 0.5 * torch.cos(torch.pi * away / 2), 0.0)
     return detail((lobe + 0.05).log())
 
 

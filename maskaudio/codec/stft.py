@@ -28,13 +28,19 @@ class InverseSTFT(nn.Module):
         self.n_fft, self.hop = n_fft, hop
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
-    def forward(self, spectrum: Tensor) -> Tensor:
+    def forward(self, spectrum: Tensor, envelope: Tensor | None = None) -> Tensor:
+        """`envelope`: that of this number of frames, where it is already known."""
+        if envelope is None:
+            envelope = self.envelope(spectrum.shape[2])
         frames = torch.fft.irfft(spectrum, self.n_fft, dim=1) * self.window[:, None]
         wave = self._overlap_add(frames)
-        envelope = self._overlap_add(self.window.square()[:, None].expand(1, -1, frames.shape[2]))
         pad = (self.n_fft - self.hop) // 2
         length = frames.shape[2] * self.hop
-        return (wave / envelope.clamp(min=1e-8))[:, pad : pad + length]
+        return (wave / envelope)[:, pad : pad + length]
+
+    def envelope(self, frames: int) -> Tensor:
+        """What so many windows, applied twice, weigh every sample with."""
+        return self._overlap_add(self.window.square()[:, None].expand(1, -1, frames)).clamp(min=1e-8)
 
     def _overlap_add(self, frames: Tensor) -> Tensor:
         length = (frames.shape[2] - 1) * self.hop + self.n_fft
@@ -58,10 +64,11 @@ class GriffinLim(nn.Module):
         noise = torch.rand(magnitude.shape[1:], generator=torch.Generator().manual_seed(0))
         angle = (2 * torch.pi * noise).to(magnitude.device)
         guess, last = torch.polar(torch.ones_like(angle), angle), None
-        wave = self.inverse(magnitude * guess)
+        envelope = self.inverse.envelope(magnitude.shape[2])
+        wave = self.inverse(magnitude * guess, envelope)
         for _ in range(self.iterations):
             found = stft(wave, self.inverse.window, self.inverse.hop)
             ahead = found if last is None else found + self.momentum * (found - last)
             guess, last = ahead / ahead.abs().clamp(min=1e-9), found
-            wave = self.inverse(magnitude * guess)
+            wave = self.inverse(magnitude * guess, envelope)
         return wave

@@ -60,7 +60,10 @@ class WaveHalf(nn.Module):
         codec.decoder.requires_grad_(True)
         codec.vocoder.requires_grad_(True)
         c = codec.config
-        self.hop, self.combs = c.hop, combs(c.sample_rate, c.n_fft)
+        self.hop = c.hop
+        self.low = slice(None, (c.n_fft // 2 + 1) * 5 // 12)  # higher up harmonics blur
+        teeth = F.normalize(combs(c.sample_rate, c.n_fft)[:, self.low], dim=-1)
+        self.register_buffer("teeth", teeth, persistent=False)
         self.register_buffer("window", torch.hann_window(c.n_fft), persistent=False)
 
     def forward(self, wave: Tensor) -> dict[str, Tensor]:
@@ -86,10 +89,7 @@ class WaveHalf(nn.Module):
         made = made.clamp(min=math.log(FLOOR))
         weight = 1 + 0.25 * (true - math.log(FLOOR))
         weight = weight / weight.sum()
-        low = slice(None, made.shape[-1] * 5 // 12)  # higher up harmonics blur
-        fits = (
-            F.normalize(detail(true)[..., low], dim=-1) @ F.normalize(self.combs.to(true)[:, low], dim=-1).T
-        )
+        fits = F.normalize(detail(true)[..., self.low], dim=-1) @ self.teeth.T
         voiced = (fits.amax(-1) > 0.5).float()
         missed = -((40 * fits).softmax(-1) * pitch.log_softmax(-1)).sum(-1)
         return {
