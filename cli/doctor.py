@@ -4,13 +4,27 @@ import json
 import os
 import platform
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from maskaudio.cli import options
 from maskaudio.errors import MaskaudioError
 
-PACKAGES = ("torch", "torchaudio", "numpy", "soundfile", "safetensors", "tokenizers", "typer", "rich")
-OPTIONAL = ("accelerate", "sounddevice", "encodec", "librosa")
+if TYPE_CHECKING:
+    from maskaudio.audio import Audio
+
+PACKAGES = (
+    "torch",
+    "torchaudio",
+    "numpy",
+    "soundfile",
+    "safetensors",
+    "tokenizers",
+    "typer",
+    "rich",
+    "hibari-tts",
+)
+OPTIONAL = ("accelerate", "sounddevice", "encodec", "librosa", "espeakng-loader")
 
 
 def doctor(
@@ -19,7 +33,7 @@ def doctor(
     threads: options.Threads = None,
     debug: options.Debug = False,
 ) -> int:
-    """Show versions, devices and models, and make half a second of sound as a test."""
+    """Show versions, devices and models, and make half a second of sound and a word as a test."""
     options.set_up(threads=threads)
     report = {
         "versions": _versions(),
@@ -81,18 +95,34 @@ def _models() -> dict[str, str]:
 
 
 def _self_test(device: str) -> dict[str, str]:
-    from maskaudio.pipelines import text_to_audio
+    def generate() -> "Audio":
+        from maskaudio.pipelines import text_to_audio
 
+        return text_to_audio.generate("rain", duration=0.5, seed=0, device=device)
+
+    def speak() -> "Audio":
+        from maskaudio.pipelines import speech
+
+        return speech.speak("Hello.", seed=0, device=device)
+
+    from maskaudio.checkpoints.registry import list_models
+
+    kinds = {info.kind for info in list_models()}
+    makers = {"sound": ("generate", generate), "speech": ("speak", speak)}
+    return {name: _try(make) for kind, (name, make) in makers.items() if kind in kinds or kind == "sound"}
+
+
+def _try(make: "Callable[[], Audio]") -> str:
     started = time.perf_counter()
     try:
-        clip = text_to_audio.generate("rain", duration=0.5, seed=0, device=device)
+        clip = make()
     except MaskaudioError as error:
-        return {"generate": f"FAILED: {error}"}
+        return f"FAILED: {error}"
     except Exception as error:  # a doctor reports what is broken; it does not break with it
         if options.debugging:
             raise
-        return {"generate": f"FAILED: {type(error).__name__}: {error}"}
+        return f"FAILED: {type(error).__name__}: {error}"
     took = time.perf_counter() - started
     if not abs(clip.samples).max() > 0:
-        return {"generate": "FAILED: the clip is silent"}
-    return {"generate": f"ok: {clip.duration:.1f} s of sound in {took:.1f} s, loading included"}
+        return "FAILED: the clip is silent"
+    return f"ok: {clip.duration:.1f} s of sound in {took:.1f} s, loading included"

@@ -1,7 +1,6 @@
 """`maskaudio generate`: words to sound files."""
 
 import json
-import sys
 import time
 from typing import Annotated
 
@@ -9,8 +8,6 @@ import typer
 
 from maskaudio.cli import options
 from maskaudio.errors import UsageError
-
-SEEDS = 1 << 32
 
 
 def generate(
@@ -27,7 +24,8 @@ def generate(
     duration: Annotated[float, options.option("-d", "--duration", help="Seconds.")] = 4.0,
     count: Annotated[int, options.option("-n", "--count", min=1, max=1000, help="How many clips.")] = 1,
     seed: Annotated[
-        int | None, options.option("--seed", min=0, max=SEEDS - 1, help="The same seed, the same file.")
+        int | None,
+        options.option("--seed", min=0, max=options.SEEDS - 1, help="The same seed, the same file."),
     ] = None,
     model: Annotated[str, options.option("-m", "--model", help="A model's name or folder.")] = "sound",
     steps: Annotated[
@@ -64,17 +62,16 @@ def generate(
         raise UsageError("--json and -o - both want stdout: give -o a file")
     text = _read(prompt)
     per_stage = _parse_steps(steps)
-    seed = _draw_seed() if seed is None else seed
-    seeds = [(seed + i) % SEEDS for i in range(count)]
+    seed = options.draw_seed() if seed is None else seed
+    seeds = [(seed + i) % options.SEEDS for i in range(count)]
 
     from maskaudio.audio import encode_audio
     from maskaudio.cli.output import plan_targets
-    from maskaudio.cli.playing import check_player, play_audio
+    from maskaudio.cli.playing import Player
     from maskaudio.cli.progress import live_progress
 
     targets = plan_targets(out, format, text, seeds)
-    if play:
-        check_player()
+    player = Player() if play else None
     options.set_up(quiet=quiet, verbose=verbose, threads=threads, offline=offline)
 
     from maskaudio.pipelines import text_to_audio
@@ -104,17 +101,16 @@ def generate(
             }
             made |= {"duration": clip.duration, "sample_rate": clip.sample_rate, "seconds": round(took, 3)}
             print(json.dumps(made | {"tags": clip.tags}, ensure_ascii=False), flush=True)
-        if play:
-            play_audio(clip)
+        if player:
+            player.add(clip.samples[0], clip.sample_rate)
+    if player:
+        player.finish()
 
 
 def _read(prompt: str) -> str:
     """The prompt, from stdin where it is '-'."""
     if prompt == "-":
-        try:
-            prompt = sys.stdin.buffer.read().decode()
-        except UnicodeDecodeError:
-            raise UsageError("stdin is not UTF-8 text") from None
+        prompt = options.read_stdin()
     prompt = " ".join(prompt.split())
     if not prompt:
         raise UsageError(
@@ -131,9 +127,3 @@ def _parse_steps(value: str | None) -> int | list[int] | None:
     except ValueError:
         raise UsageError(f"--steps {value}: expected a number, or one per stage such as 8,2,1,1") from None
     return numbers if "," in value else numbers[0]
-
-
-def _draw_seed() -> int:
-    import secrets
-
-    return secrets.randbelow(SEEDS)

@@ -9,7 +9,11 @@ from typing import Annotated
 
 import typer
 
+from maskaudio.errors import UsageError
+
 option = partial(typer.Option, show_envvar=False)  # every option has one; saying so on each is noise
+
+SEEDS = 1 << 32  # how many there are to choose from
 
 debugging = False  # --debug: errors come with their traceback
 
@@ -17,6 +21,21 @@ debugging = False  # --debug: errors come with their traceback
 def say(message: str) -> None:
     """One line on stderr."""
     print(f"maskaudio: {message}", file=sys.stderr, flush=True)
+
+
+def draw_seed() -> int:
+    """A seed for whoever gives none."""
+    import secrets
+
+    return secrets.randbelow(SEEDS)
+
+
+def read_stdin() -> str:
+    """All of stdin. Raises UsageError where it is not UTF-8."""
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError("stdin is not UTF-8 text") from None
 
 
 class DeviceName(str, Enum):

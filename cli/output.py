@@ -5,11 +5,17 @@ import re
 import sys
 import tempfile
 import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from maskaudio.audio import FORMATS, format_of, write_file
+from maskaudio.audio import FORMATS, audio_stream, format_of, open_whole, write_file
 from maskaudio.errors import MaskaudioError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 STDOUT = Path("-")
 
@@ -34,6 +40,23 @@ class Target:
         path = self.path if overwrite else free_path(self.path)
         write_file(path, data, overwrite=overwrite)
         return path
+
+    @contextmanager
+    def stream(
+        self, rate: int, *, tags: Mapping[str, str], overwrite: bool
+    ) -> "Iterator[tuple[Path, Callable[[np.ndarray], None]]]":
+        """The path taken, and a function that appends samples [channels, N] to the file while they are made.
+
+        A file appears whole at the end of the block or not at all; on stdout wav and raw come at once.
+        """
+        if self.is_stdout:
+            with audio_stream(sys.stdout.buffer, rate, self.format, 1, tags) as write:
+                yield self.path, write
+            sys.stdout.buffer.flush()
+            return
+        path = self.path if overwrite else free_path(self.path)
+        with open_whole(path) as out, audio_stream(out, rate, self.format, 1, tags) as write:
+            yield path, write
 
 
 def plan_targets(out: str | None, format: str | None, text: str, seeds: list[int]) -> list[Target]:

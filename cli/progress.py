@@ -45,3 +45,15 @@ def _bar(cells: Any, width: int) -> str:
     width = min(width, count)
     shares = [float(cells[i * count // width : (i + 1) * count // width].mean()) for i in range(width)]
     return "".join(SHADES[int(share * (len(SHADES) - 1))] for share in shares)
+
+
+@contextmanager
+def live_sentences(wanted: bool = True) -> Iterator[Callable[[int, float], None]]:
+    """A function to call with the sentences said and the seconds they take; shown on a terminal only."""
+    if not wanted or not sys.stderr.isatty():
+        yield lambda sentences, seconds: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("speaking") as status:
+        yield lambda sentences, seconds: status.update(f"{sentences} sentences, {seconds:.1f} s of speech")

@@ -4,6 +4,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,7 +56,7 @@ def codec(
     if dry_run:
         from maskaudio.training.estimate import codec_hours
 
-        _show_plan(plan, data, lambda: codec_hours(plan), captioned=False)
+        _show_plan(plan, data, lambda: codec_hours(plan))
         return
     from maskaudio.training.codec import train_codec
 
@@ -89,6 +90,67 @@ def sound(
     from maskaudio.training.sound import train_sound
 
     _carry_out(train_sound, plan, data, out, resume, device.value, quiet)
+
+
+@app.command("speech-tokens")
+def speech_tokens(
+    recipe: Recipe,
+    data: Sources,
+    out: Run,
+    resume: Resume = False,
+    dry_run: DryRun = False,
+    changes: Changes = None,
+    device: options.Device = options.DeviceName.auto,
+    threads: options.Threads = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
+) -> None:
+    """Train a speech tokeniser: what is said, in tokens that hardly say who."""
+    options.set_up(quiet=quiet, verbose=verbose, threads=threads)
+    from maskaudio.training.recipe import TokeniserRecipe, read_recipe
+
+    plan = read_recipe(TokeniserRecipe, recipe, changes)
+    if dry_run:
+        from maskaudio.training.estimate import tokeniser_hours
+
+        _show_plan(plan, data, lambda: tokeniser_hours(plan), spoken=True)
+        return
+    from maskaudio.training.speech_tokens import train_speech_tokens
+
+    _carry_out(train_speech_tokens, plan, data, out, resume, device.value, quiet)
+
+
+@app.command()
+def speech(
+    recipe: Recipe,
+    data: Sources,
+    out: Run,
+    start: Annotated[
+        str | None, options.option("--from", help="Go on from this speech model: its name or folder.")
+    ] = None,
+    resume: Resume = False,
+    dry_run: DryRun = False,
+    changes: Changes = None,
+    device: options.Device = options.DeviceName.auto,
+    threads: options.Threads = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
+) -> None:
+    """Train text → speech on recordings with their texts; clips of one folder are one speaker's."""
+    options.set_up(quiet=quiet, verbose=verbose, threads=threads)
+    from maskaudio.training.recipe import SpeechRecipe, read_recipe
+
+    plan = read_recipe(SpeechRecipe, recipe, changes)
+    if dry_run:
+        from maskaudio.training.estimate import speech_hours
+
+        _show_plan(plan, data, lambda: speech_hours(plan), spoken=True)
+        return
+    from maskaudio.training.speech import train_speech
+
+    _carry_out(partial(train_speech, start=start), plan, data, out, resume, device.value, quiet)
 
 
 def _carry_out(
@@ -128,14 +190,12 @@ class _Lines:
         print(start + line, end=end, file=sys.stderr, flush=True)
 
 
-def _show_plan(
-    plan: Any, data: list[Path], hours: Callable[[], dict[str, float]], *, captioned: bool
-) -> None:
+def _show_plan(plan: Any, data: list[Path], hours: Callable[[], dict[str, float]], **wanted: bool) -> None:
     """What --dry-run prints: clips found and refused, with reasons, hours of audio, hours of training."""
     from maskaudio.training.estimate import clip_seconds
     from maskaudio.training.recipe import recipe_clips
 
-    clips, refused = recipe_clips(plan.data, data, captioned=captioned)
+    clips, refused = recipe_clips(plan.data, data, **wanted)
     seconds, unreadable = clip_seconds(clips)
     refused = refused + unreadable
     for split in sorted({clip.split for clip in clips}):

@@ -14,15 +14,20 @@ from maskaudio.version import __version__
 
 if TYPE_CHECKING:
     from maskaudio.audio import Audio
+    from maskaudio.pipelines.speech import speak
     from maskaudio.pipelines.text_to_audio import generate
 
-__all__ = ["Audio", "__version__", "generate"]
+__all__ = ["Audio", "__version__", "generate", "speak"]
 
 _checkout = Path(__file__).resolve().parent.parent
 if (_checkout / "pyproject.toml").is_file():  # a checkout: cli/ and models/ lie beside this folder
     __path__.append(str(_checkout))
 
-_homes = {"Audio": "maskaudio.audio", "generate": "maskaudio.pipelines.text_to_audio"}
+_homes = {
+    "Audio": "maskaudio.audio",
+    "generate": "maskaudio.pipelines.text_to_audio",
+    "speak": "maskaudio.pipelines.speech",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,8 +3,11 @@
 import io
 import json
 import os
+import shutil
+import struct
+import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -98,35 +101,131 @@ def read_audio(source: str | Path | bytes) -> Audio:
 
 def encode_audio(audio: Audio, format: str, *, tags: bool = True) -> bytes:
     """The clip as the bytes of a file; the same clip gives the same bytes (no time stamp, no chance)."""
-    import soundfile
-
-    if format not in FORMATS:
-        raise UsageError(f"unknown format '{format}' (known: {', '.join(FORMATS)})")
-    if format == "opus" and audio.sample_rate not in OPUS_RATES:
-        raise UsageError(f"opus cannot hold {audio.sample_rate} Hz; choose another format")
     samples = np.asarray(audio.samples, dtype=np.float32)
     if samples.ndim != 2 or samples.size == 0:
         raise MaskaudioError(f"a clip is [channels, samples], this one is {list(samples.shape)}")
+    samples = _finite(samples) / max(1.0, float(np.abs(samples).max()))
+    out = io.BytesIO()
+    with audio_stream(out, audio.sample_rate, format, len(samples), audio.tags if tags else {}) as write:
+        write(samples)
+    return out.getvalue()
+
+
+def check_format(format: str, sample_rate: int) -> None:
+    """Raise UsageError for an unknown format, or one that cannot hold `sample_rate`."""
+    if format not in FORMATS:
+        raise UsageError(f"unknown format '{format}' (known: {', '.join(FORMATS)})")
+    if format == "opus" and sample_rate not in OPUS_RATES:
+        raise UsageError(f"opus cannot hold {sample_rate} Hz; choose another format")
+
+
+@contextmanager
+def audio_stream(
+    out: BinaryIO, sample_rate: int, format: str, channels: int = 1, tags: Mapping[str, str] | None = None
+) -> Iterator[Callable[[np.ndarray], None]]:
+    """A function that appends samples float32 [channels, N] in [-1, 1] to the audio file `out`.
+
+    raw, and wav to a pipe, go out at once; any other format reaches a pipe when it is whole. Raises
+    MaskaudioError for samples that are no numbers.
+    """
+    check_format(format, sample_rate)
+    container, _ = FORMATS[format]
+    if container == "RAW" or (container == "WAV" and not out.seekable()):
+        if container == "WAV":
+            out.write(_endless_header(sample_rate, channels, tags or {}))
+
+        def write(samples: np.ndarray) -> None:
+            out.write((_finite(samples).T * 32767.0).round().astype("<i2").tobytes())
+            out.flush()
+
+        yield write
+    elif out.seekable() and out.readable():
+        with _sound_file(out, sample_rate, format, channels, tags or {}) as write:
+            yield write
+    else:
+        with tempfile.TemporaryFile() as whole:
+            with _sound_file(whole, sample_rate, format, channels, tags or {}) as write:
+                yield write
+            whole.seek(0)
+            shutil.copyfileobj(whole, out)
+
+
+@contextmanager
+def _sound_file(
+    out: BinaryIO, sample_rate: int, format: str, channels: int, tags: Mapping[str, str]
+) -> Iterator[Callable[[np.ndarray], None]]:
+    """The same by libsndfile, for a file that can be read and sought."""
+    import soundfile
+
+    container, kind = FORMATS[format]
+    patient = _Patient(out)
+    checksum = 0
+
+    def write(samples: np.ndarray) -> None:
+        nonlocal checksum
+        checksum = zlib.crc32(np.ascontiguousarray(_finite(samples)).tobytes(), checksum)
+        for start in range(0, samples.shape[1], BLOCK):  # libvorbis overflows its stack on long writes
+            file.write(samples.T[start : start + BLOCK])
+            patient.complain()
+
+    try:
+        with soundfile.SoundFile(patient, "w", sample_rate, channels, subtype=kind, format=container) as file:
+            if tags:
+                file.software = tags.get("software", "maskaudio")
+                file.comment = json.dumps(dict(tags), sort_keys=True)
+            yield write
+    except soundfile.LibsndfileError as error:
+        raise MaskaudioError(f"cannot make {format} of this clip ({error})") from None
+    patient.complain()
+    if container == "OGG":
+        out.seek(0)
+        data = _fixed_serial(out.read(), checksum)
+        out.seek(0)
+        out.write(data)
+
+
+class _Patient:
+    """A file whose errors wait: libsndfile writes to it from C, where Python could only print them."""
+
+    def __init__(self, out: BinaryIO):
+        self.out = out
+        self.problem: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self.out.write(data)
+        except OSError as error:
+            self.problem = error
+            return len(data)
+
+    def complain(self) -> None:
+        """Raise what has gone wrong."""
+        if self.problem:
+            raise self.problem
+
+    def __getattr__(self, name: str) -> Any:  # seek, tell, read
+        return getattr(self.out, name)
+
+
+def _finite(samples: np.ndarray) -> np.ndarray:
     if not np.isfinite(samples).all():
         raise MaskaudioError("the clip holds NaN or infinite samples and was not written")
-    samples = samples / max(1.0, float(np.abs(samples).max()))
-    container, kind = FORMATS[format]
-    if format == "raw":
-        return (samples.T * 32767.0).round().astype("<i2").tobytes()
-    out = io.BytesIO()
-    try:
-        with soundfile.SoundFile(
-            out, "w", audio.sample_rate, len(samples), subtype=kind, format=container
-        ) as file:
-            if tags and audio.tags:
-                file.software = audio.tags.get("software", "maskaudio")
-                file.comment = json.dumps(audio.tags, sort_keys=True)
-            for start in range(0, samples.shape[1], BLOCK):  # libvorbis overflows its stack on long writes
-                file.write(samples.T[start : start + BLOCK])
-    except (soundfile.LibsndfileError, ValueError) as error:
-        raise MaskaudioError(f"cannot make {format} of this clip ({error})") from None
-    data = out.getvalue()
-    return _fixed_serial(data, zlib.crc32(samples.tobytes())) if container == "OGG" else data
+    return samples
+
+
+def _endless_header(sample_rate: int, channels: int, tags: Mapping[str, str]) -> bytes:
+    """The header of a wav whose length nobody knows yet: players read on until the end of the pipe."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+    frame = 2 * channels
+    head = chunk(b"fmt ", struct.pack("<HHIIHH", 1, channels, sample_rate, frame * sample_rate, frame, 16))
+    if tags:
+        comment = json.dumps(dict(tags), sort_keys=True).encode() + b"\0"
+        software = tags.get("software", "maskaudio").encode() + b"\0"
+        head += chunk(b"LIST", b"INFO" + chunk(b"ISFT", software) + chunk(b"ICMT", comment))
+    return b"RIFF" + b"\xff" * 4 + b"WAVE" + head + b"data" + b"\xff" * 4
 
 
 def write_file(path: Path, data: bytes, *, overwrite: bool = True) -> None:
@@ -153,7 +252,7 @@ def open_whole(path: Path) -> Iterator[BinaryIO]:
         path = Path(os.path.realpath(path))  # a link stays a link
         part = path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
         try:
-            with part.open("xb") as file:
+            with part.open("x+b") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

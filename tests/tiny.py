@@ -5,13 +5,17 @@ from pathlib import Path
 import torch
 
 from maskaudio.checkpoints.folder import save_model
-from maskaudio.codec.load import load_codec
+from maskaudio.codec.load import load_codec, load_tokeniser
 from maskaudio.codec.neural import CodecConfig, NeuralCodec
+from maskaudio.codec.semantic import SpeechTokeniser, TokeniserConfig
 from maskaudio.config import to_dict
 from maskaudio.decoding.plan import default_plan
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
+from maskaudio.networks.speech import SpeechConfig, SpeechNetwork
 from maskaudio.networks.text_encoder import TextConfig
 from maskaudio.networks.transformer import TransformerConfig
+from maskaudio.pipelines.voices import Voice
+from maskaudio.training.speech import default_plans
 
 CODEC = CodecConfig(
     streams=3,
@@ -50,4 +54,65 @@ def tiny_sound_model(folder: Path) -> Path:
         classes=["rain", "dog"],
         described={"rain": "rain falling", "dog": "a dog barking"},
     )
+    return folder
+
+
+TOKENISER = TokeniserConfig(
+    levels=(4, 4), dim=16, encoder_layers=1, decoder_layers=1, attention_layers=1, heads=2
+)
+
+
+def tiny_tokeniser_model(folder: Path) -> Path:
+    """A speech tokeniser folder of 16 tokens."""
+    torch.manual_seed(0)
+    save_model(folder, "speech-tokens", TOKENISER, SpeechTokeniser(TOKENISER))
+    return folder
+
+
+def tiny_speech_config() -> SpeechConfig:
+    """Both stages of 16 tokens, two acoustic streams."""
+    shape = {
+        "vocab": 16,
+        "dim": 32,
+        "layers": 2,
+        "heads": 2,
+        "window": 4,
+        "condition_dim": 16,
+        "frames_dim": 16,
+    }
+    return SpeechConfig(
+        semantic=TransformerConfig(streams=1, cross_every=0, **shape),
+        acoustic=TransformerConfig(streams=2, cross_every=0, **shape),
+        dim=16,
+        text_layers=1,
+        context_layers=1,
+        voice_layers=1,
+    )
+
+
+def tiny_speech_model(folder: Path) -> Path:
+    """A speech model folder with two voices; its codec and tokeniser lie in folders within."""
+    codec, tokens = tiny_codec_model(folder / "codec"), tiny_tokeniser_model(folder / "tokens")
+    torch.manual_seed(0)
+    config = tiny_speech_config()
+    semantic, acoustic = default_plans(2, 2)
+    hashes = load_codec(codec).hash, load_tokeniser(tokens).hash
+    save_model(
+        folder,
+        "speech",
+        config,
+        SpeechNetwork(config),
+        codec=str(codec),
+        codec_hash=hashes[0],
+        tokens=str(tokens),
+        tokens_hash=hashes[1],
+        semantic=to_dict(semantic),
+        acoustic=to_dict(acoustic),
+    )
+    (folder / "voices").mkdir()
+    for number, name in enumerate(("ada", "ben")):
+        generator = torch.Generator().manual_seed(number)
+        acoustic, semantic = (torch.randint(0, 16, shape, generator=generator) for shape in ((3, 80), (80,)))
+        about = {"language": "en-us", "licence": "Apache-2.0", "description": "random"}
+        Voice(name, acoustic, semantic, *hashes, about).save(folder / "voices" / f"{name}.safetensors")
     return folder

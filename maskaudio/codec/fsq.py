@@ -48,6 +48,11 @@ class GroupedFSQ(nn.Module):
         missing = (self.streams - codes.shape[1]) * self.width
         return torch.nn.functional.pad(values, (0, missing))
 
+    def entry_values(self) -> Tensor:
+        """The numbers that each code of a stream stands for, [entries, D] in [-1, 1]."""
+        codes = torch.arange(self.entries, device=self.strides.device)
+        return self.lookup(codes[None, None])[0, :, : self.width]
+
     def _split(self, values: Tensor) -> Tensor:
         return values.unflatten(-1, (-1, self.width)) if values.dim() == 3 else values
 

@@ -12,9 +12,11 @@ from maskaudio.checkpoints.folder import build
 from maskaudio.checkpoints.registry import find_model
 from maskaudio.codec.neural import CodecConfig, NeuralCodec
 from maskaudio.codec.protocol import Codec
+from maskaudio.codec.semantic import SpeechTokeniser, TokeniserConfig
 from maskaudio.config import to_dict
 
 DECIDING = ("encoder", "to_latent", "quantiser")  # what turns a wave into tokens
+UNDECIDING = ("decoder", "vocoder", "attention", "heads", "dropout")  # settings of what comes after them
 
 
 @functools.lru_cache(maxsize=4)
@@ -36,9 +38,19 @@ def load_codec(name: str | Path, device: str = "cpu") -> Codec:
     return codec.requires_grad_(False).to(device)
 
 
+@functools.lru_cache(maxsize=2)
+def load_tokeniser(name: str | Path, device: str = "cpu") -> SpeechTokeniser:
+    """The speech tokeniser of a name or model folder, loaded once per process."""
+    folder = find_model(name, "speech-tokens")
+    tokeniser = build(SpeechTokeniser, TokeniserConfig, folder, "speech-tokens")
+    tokeniser.name = folder.resolve().name
+    tokeniser.hash = codec_hash(tokeniser)
+    return tokeniser.requires_grad_(False).to(device)
+
+
 def codec_hash(codec: nn.Module) -> str:
     """12 hex digits over all that decides tokens; training the decoder further does not change them."""
-    shape = {k: v for k, v in to_dict(codec.config).items() if not k.startswith(("decoder", "vocoder"))}
+    shape = {k: v for k, v in to_dict(codec.config).items() if not k.startswith(UNDECIDING)}
     digest = hashlib.sha256(repr(sorted(shape.items())).encode())
     for name, tensor in sorted(codec.state_dict().items()):
         if name.split(".")[0] in DECIDING:

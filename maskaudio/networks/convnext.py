@@ -12,9 +12,10 @@ class ConvNeXt(nn.Module):
         self.blocks = nn.ModuleList(Block(dim, dim * expansion, 1.0 / layers) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
+        """x [B, T, dim]; what is not `valid` (bool [B, T]) is as if the item ended before it."""
         for block in self.blocks:
-            x = block(x)
+            x = block(x if valid is None else x * valid[..., None])
         return self.norm(x)
 
 

@@ -26,8 +26,9 @@ class TransformerConfig:
     heads: int = 6
     window: int = 12
     reach: int = 125
-    cross_every: int = 2  # layers that ask the condition: 0, cross_every, …
+    cross_every: int = 2  # layers that ask the condition: 0, cross_every, …; 0: none does
     condition_dim: int = 256
+    frames_dim: int = 0  # width of what the condition says of every single frame; 0: nothing
     dropout: float = 0.1
     prior: bool = False
     neighbours: int = 0  # rank of the tables, see networks/neighbours.py; 0: none
@@ -41,13 +42,15 @@ class Condition:
     """What the frames are asked to become, ready for every layer.
 
     memory: keys and values [2, B, H, L, D] per asking layer; valid: bool [B, L]; summary: [B, dim];
-    prior: logits [B, K, vocab] of every code wherever it may stand, or None.
+    prior: logits [B, K, vocab] of every code wherever it may stand, or None; frames: [B, T, dim], what each
+    frame is asked to become, or None.
     """
 
     memory: tuple[Tensor, ...]
     valid: Tensor
     summary: Tensor
     prior: Tensor | None = None
+    frames: Tensor | None = None
 
     def split(self, first: int) -> tuple["Condition", "Condition"]:
         """The first `first` items, and the rest."""
@@ -57,6 +60,7 @@ class Condition:
                 self.valid[part],
                 self.summary[part],
                 None if self.prior is None else self.prior[part],
+                None if self.frames is None else self.frames[part],
             )
             for part in (slice(None, first), slice(first, None))
         ]
@@ -74,7 +78,9 @@ class MaskedTransformer(nn.Module):
         self.stage = nn.Embedding(c.streams, c.dim)
         self.causal = nn.Parameter(torch.zeros(c.dim))  # says: left to right
         self.summary = nn.Linear(c.condition_dim, c.dim)
-        asked = [c.condition_dim if i % c.cross_every == 0 else None for i in range(c.layers)]
+        self.frames = nn.Linear(c.frames_dim, c.dim) if c.frames_dim else None
+        asking = range(0, c.layers, c.cross_every) if c.cross_every else ()
+        asked = [c.condition_dim if i in asking else None for i in range(c.layers)]
         self.layers = nn.ModuleList(Layer(c.dim, c.heads, c.dropout, width) for width in asked)
         self.norm = nn.RMSNorm(c.dim)
         self.heads = nn.ModuleList(nn.Linear(c.dim, c.vocab) for _ in range(c.streams))
@@ -86,22 +92,25 @@ class MaskedTransformer(nn.Module):
             nn.init.normal_(table.weight[c.vocab], std=2.0 / c.streams)  # the mask stands apart
         nn.init.normal_(self.stage.weight, std=0.3)
 
-    def condition(self, memory: Tensor, valid: Tensor) -> Condition:
+    def condition(self, memory: Tensor, valid: Tensor, frames: Tensor | None = None) -> Condition:
         """Prepare a condition once per request: memory [B, L, condition_dim], valid bool [B, L].
 
-        The first row of `memory` is its summary, which every frame also gets directly.
+        The first row of `memory` is its summary, which every frame also gets directly; frames
+        [B, T, frames_dim] is for networks that are told about every frame.
         """
         asked = tuple(x.cross.keys_values(memory) for x in self.layers if x.cross is not None)
         summary = memory[:, 0]
         prior = None if self.prior is None else self.prior(summary).unflatten(-1, (self.streams, self.vocab))
-        return Condition(asked, valid, self.summary(summary), prior)
+        frames = None if self.frames is None else self.frames(frames)
+        return Condition(asked, valid, self.summary(summary), prior, frames)
 
     def join(self, first: Condition, second: Condition) -> Condition:
         """Two conditions of equal length L as one batch."""
         memory = tuple(torch.cat(pair, dim=1) for pair in zip(first.memory, second.memory, strict=True))
         valid = torch.cat([first.valid, second.valid])
         prior = None if first.prior is None else torch.cat([first.prior, second.prior])
-        return Condition(memory, valid, torch.cat([first.summary, second.summary]), prior)
+        frames = None if first.frames is None else torch.cat([first.frames, second.frames])
+        return Condition(memory, valid, torch.cat([first.summary, second.summary]), prior, frames)
 
     def forward(
         self,
@@ -115,8 +124,10 @@ class MaskedTransformer(nn.Module):
         """codes [B, K, T] → features [B, T, dim] for stream `stage`; `valid` [B, T] marks real frames."""
         reach = self.config.reach if codes.shape[2] > 2 * self.config.reach + 1 else None
         window = self.config.window if stage > 0 else reach
-        x = sum(table(codes[:, k]) for k, table in enumerate(self.embed))
+        x = self.embedded(codes)
         x = x + self.stage.weight[stage] + condition.summary[:, None]
+        if condition.frames is not None:
+            x = x + condition.frames
         if causal:
             x = x + self.causal
         x = self.dropout(x)
@@ -135,6 +146,23 @@ class MaskedTransformer(nn.Module):
             )
         return self.norm(x)
 
+    def embedded(self, codes: Tensor) -> Tensor:
+        """codes [B, K, T] → the sum of their embeddings [B, T, dim]."""
+        return sum(table(codes[:, k]) for k, table in enumerate(self.embed))
+
+    @torch.no_grad()
+    def start_near(self, values: Tensor) -> None:
+        """Begin with embeddings and heads in which codes of like values are alike: values [vocab, D].
+
+        What is learned of one code then holds for its neighbours, too; masks are no louder than codes.
+        """
+        dim = self.config.dim
+        size = self.streams**-0.5
+        for table, head in zip(self.embed, self.heads, strict=True):
+            table.weight[: self.vocab] = size * alike(values, dim)
+            table.weight[self.vocab] = size * torch.randn(dim)
+            head.weight += 0.5 * dim**-0.5 * alike(values, dim)
+
     def logits(self, codes: Tensor, stage: int, condition: Condition, cells: Tensor) -> Tensor:
         """Logits [cells.sum(), vocab] of stream `stage` at the frames `cells` (bool [B, T]).
 
@@ -145,12 +173,26 @@ class MaskedTransformer(nn.Module):
         return self.score(codes.to(device), stage, condition, cells.to(device)).cpu()
 
     def score(
-        self, codes: Tensor, stage: int, condition: Condition, cells: Tensor, causal: bool = False
+        self,
+        codes: Tensor,
+        stage: int,
+        condition: Condition,
+        cells: Tensor,
+        causal: bool = False,
+        valid: Tensor | None = None,
     ) -> Tensor:
         """The same where everything is on one device: what text, neighbours and transformer say, added."""
-        logits = self.heads[stage](self(codes, stage, condition, causal=causal)[cells]).float()
+        features = self(codes, stage, condition, causal=causal, valid=valid)
+        logits = self.heads[stage](features[cells]).float()
         if condition.prior is not None:
             logits = logits + condition.prior[cells.nonzero()[:, 0], stage].float()
         if self.neighbours is not None:
             logits = logits + self.neighbours(codes, stage, cells, causal).float()
         return logits
+
+
+def alike(values: Tensor, dim: int) -> Tensor:
+    """Random rows [n, dim] of size 1: half their own, half shared with rows of like `values` [n, D]."""
+    values = (values - values.mean(0)) / values.std(0)
+    shared = values @ torch.randn(values.shape[1], dim) / values.shape[1] ** 0.5
+    return (shared + torch.randn_like(shared)) / 2**0.5

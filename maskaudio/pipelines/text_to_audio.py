@@ -1,7 +1,6 @@
 """Text → sound: words, a blank grid, the decode loop, the codec."""
 
 import functools
-import hashlib
 import logging
 import math
 import secrets
@@ -23,8 +22,9 @@ from maskaudio.devices import pick_device
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
 from maskaudio.networks.transformer import Condition
+from maskaudio.pipelines.checks import check_seed, in_range
+from maskaudio.pipelines.tags import provenance
 from maskaudio.text.table import TextTable
-from maskaudio.version import __version__
 
 LONGEST = 30.0  # seconds, until long form lands
 FAMILIAR = 0.38  # cosine to the nearest covered description below which a prompt is called unfamiliar
@@ -155,7 +155,7 @@ def generate(
     )
     waves = sound.codec.decode(codes.to(sound.device))[:, :, :samples].float().cpu().numpy()
     audios = [
-        Audio(wave, sound.codec.sample_rate, _tags(sound, text, own_seed, plan))
+        Audio(wave, sound.codec.sample_rate, provenance(sound.name, text, own_seed, steps=_steps(plan)))
         for wave, text, own_seed in zip(waves, prompts, seeds, strict=True)
     ]
     return audios[0] if isinstance(prompt, str) else audios
@@ -183,16 +183,11 @@ def _check(
         raise UsageError(f"duration {duration}: give seconds above 0")
     if duration > LONGEST:
         raise UsageError(f"duration {duration:g} s: at most {LONGEST:g} s for now")
-    _in_range("guidance", guidance, 0.0, 100.0)
-    _in_range("temperature", temperature, 0.0, 10.0)
-    _in_range("top-p", top_p, 1e-3, 1.0)
+    in_range("guidance", guidance, 0.0, 100.0)
+    in_range("temperature", temperature, 0.0, 10.0)
+    in_range("top-p", top_p, 1e-3, 1.0)
     if span is not None and span < 1:
         raise UsageError(f"span {span}: give frames, 1 or more")
-
-
-def _in_range(name: str, value: float | None, low: float, high: float) -> None:
-    if value is not None and not low <= value <= high:  # NaN is in no range
-        raise UsageError(f"{name} {value:g}: give a number from {low:g} to {high:g}")
 
 
 def _seeds(seed: int | Sequence[int] | None, count: int) -> list[int]:
@@ -201,9 +196,8 @@ def _seeds(seed: int | Sequence[int] | None, count: int) -> list[int]:
     seeds = [seed] * count if isinstance(seed, int) else list(seed)
     if len(seeds) != count:
         raise UsageError(f"{len(seeds)} seeds for {count} prompts: give one, or one each")
-    bad = [s for s in seeds if not 0 <= s < 2**63]
-    if bad:
-        raise UsageError(f"seed {bad[0]}: give a whole number from 0 to 2^63 - 1")
+    for one in seeds:
+        check_seed(one)
     return seeds
 
 
@@ -218,14 +212,3 @@ def _warn_of_the_unfamiliar(sound: SoundModel, prompts: list[str]) -> None:
 
 def _steps(plan: Plan) -> str:
     return ",".join(str(stage.steps) for stage in plan.stages)
-
-
-def _tags(sound: SoundModel, text: str, seed: int, plan: Plan) -> dict[str, str]:
-    return {
-        "generated": "yes",
-        "software": f"maskaudio {__version__}",
-        "model": sound.name,
-        "seed": str(seed),
-        "steps": _steps(plan),
-        "prompt_sha256": hashlib.sha256(text.encode()).hexdigest()[:16],
-    }

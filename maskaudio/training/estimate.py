@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from maskaudio.training.clips import Clip, Refused, read_clips
-from maskaudio.training.recipe import CodecRecipe, Phase, SoundRecipe
+from maskaudio.training.recipe import CodecRecipe, Phase, SoundRecipe, SpeechRecipe, TokeniserRecipe
 from maskaudio.training.store import read_wave
 from maskaudio.training.trainer import Schedule, Task, pick_precision
 
@@ -69,6 +69,47 @@ def sound_hours(recipe: SoundRecipe) -> dict[str, float]:
         hours["prior"] = _hours(PriorLoss(network), PriorTask(task, recipe.prior), recipe.prior)
         PriorLoss(network).requires_grad_(False)
     return hours | {"transformer": _hours(SoundLoss(network), task, recipe.training)}
+
+
+def tokeniser_hours(recipe: TokeniserRecipe) -> dict[str, float]:
+    """Hours on the CPU of a recipe for a speech tokeniser."""
+    from maskaudio.codec.semantic import SpeechTokeniser
+    from maskaudio.training.speech_tokens import TokeniserLoss, TokeniserTask
+    from maskaudio.training.store import AudioStore
+
+    rate = recipe.model.sample_rate
+    noise = (np.random.default_rng(0).standard_normal(60 * rate) * 3000).astype(np.int16)
+    store = AudioStore([_talk(i) for i in range(15)], noise, np.arange(16) * 4 * rate, rate)
+    tokeniser = SpeechTokeniser(recipe.model)
+    task = TokeniserTask(tokeniser, store, store, recipe.seconds)
+    return {"tokeniser": _hours(TokeniserLoss(tokeniser), task, recipe.training)}
+
+
+def speech_hours(recipe: SpeechRecipe) -> dict[str, float]:
+    """Hours on the CPU of a speech recipe, once its tokens are stored."""
+    from maskaudio.codec.load import load_codec, load_tokeniser
+    from maskaudio.training.speech import SpeechLoss, new_network, speech_task
+    from maskaudio.training.speech_store import SpeechStore
+    from maskaudio.training.spoken import spoken
+    from maskaudio.training.tokens import TokenStore
+
+    codec, tokeniser = load_codec(recipe.codec), load_tokeniser(recipe.tokens)
+    network = new_network(recipe, codec, tokeniser)
+    clips = [_talk(i) for i in range(15)]
+    vocab, frames = min(codec.vocab, tokeniser.vocab), round(4 * codec.frame_rate)
+    streams = 1 + network.acoustic.streams
+    codes = np.random.default_rng(0).integers(0, vocab, (streams, 15 * frames)).astype(np.uint16)
+    tokens = TokenStore(clips, codes, np.arange(16) * frames, codes[:, 0])
+    said = [spoken(clip) for clip in clips]
+    store = SpeechStore(tokens, ["somebody"] * 15, said, np.arange(15))
+    task = speech_task(recipe, network, store, store, codec)
+    return {"speech": _hours(SpeechLoss(network), task, recipe.training)}
+
+
+def _talk(number: int) -> Clip:
+    """Four seconds in which somebody says as much as people do."""
+    symbols = "ðə kwˈɪk bɹˈWn fˈɑks ʤˈʌmps ˌOvəɹ ðə lˈAzi dˈɔɡ."
+    return Clip(f"talk{number}", Path(), fields={"symbols": symbols, "durations": [4] * len(symbols)})
 
 
 def _hours(module: nn.Module, task: Task, schedule: Schedule, measured: int = 3) -> float:

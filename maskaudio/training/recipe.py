@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from maskaudio.codec.neural import CodecConfig
+from maskaudio.codec.semantic import TokeniserConfig
 from maskaudio.config import from_dict
 from maskaudio.errors import UsageError
 from maskaudio.networks.text_encoder import TextConfig
 from maskaudio.training.clips import Clip, Refused, find_clips
+from maskaudio.training.spoken import unspeakable
 from maskaudio.training.trainer import Schedule
 
 
@@ -35,6 +37,35 @@ class CodecRecipe:
     tokens: Phase
     waves: Phase
     model: CodecConfig = field(default_factory=CodecConfig)
+    about: dict[str, Any] = field(default_factory=dict)  # summary, licence, status: for `models show`
+    data: Data = field(default_factory=Data)
+
+
+@dataclass(frozen=True)
+class TokeniserRecipe:
+    """`maskaudio train speech-tokens`: speech → tokens that say what is said."""
+
+    training: Schedule
+    model: TokeniserConfig = field(default_factory=TokeniserConfig)
+    seconds: float = 60.0  # of audio in a batch
+    about: dict[str, Any] = field(default_factory=dict)  # summary, licence, status: for `models show`
+    data: Data = field(default_factory=Data)
+
+
+@dataclass(frozen=True)
+class SpeechRecipe:
+    """`maskaudio train speech`: text → speech on the tokens of `tokens` and `codec` (names or folders)."""
+
+    training: Schedule
+    codec: str = "codec"
+    tokens: str = "speech-tokens"
+    streams: int | None = None  # of the codec's, coarse to fine; absent: all of them
+    dim: int = 256  # of what frames are asked
+    semantic: dict[str, Any] = field(default_factory=dict)  # what differs from TransformerConfig
+    acoustic: dict[str, Any] = field(default_factory=dict)
+    span: int = 2  # frames
+    frames: int = 2400  # in a batch, over all clips
+    takes: int = 3  # of every clip: further ones are played faster or slower, as other voices
     about: dict[str, Any] = field(default_factory=dict)  # summary, licence, status: for `models show`
     data: Data = field(default_factory=Data)
 
@@ -88,12 +119,12 @@ def read_recipe(cls: type, path: Path, overrides: list[str] | None = None) -> An
 
 
 def recipe_clips(
-    data: Data, sources: list[Path], *, captioned: bool = False
+    data: Data, sources: list[Path], *, captioned: bool = False, spoken: bool = False
 ) -> tuple[list[Clip], list[Refused]]:
     """The clips of all `sources` that the recipe wants, and the refused ones with reasons.
 
     Where none was set aside for validation (a small folder), the last one is. `captioned`: those without
-    a caption are refused.
+    a caption are refused; `spoken`: those whose text nobody can say.
     """
     clips: list[Clip] = []
     refused: list[Refused] = []
@@ -106,6 +137,8 @@ def recipe_clips(
                 refused.append(Refused(clip.name, f"left out by the recipe: {odd[0]}={data.without[odd[0]]}"))
             elif captioned and not clip.captions:
                 refused.append(Refused(clip.name, "no caption"))
+            elif spoken and (why := unspeakable(clip)):
+                refused.append(Refused(clip.name, why))
             else:
                 clips.append(clip)
     if len(clips) > 1 and not any(clip.split == "valid" for clip in clips):

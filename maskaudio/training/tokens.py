@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,8 +44,14 @@ def store_tokens(
     or louder: what is the same to the ear has other tokens.
     """
     clips, waves = _clips_and_mixes(store, mixes, seed)
-    clips, waves = clips * takes, _takes(waves, takes, codec, seed)
     key = _key(store, codec, mixes, takes, seed)
+    return encode_waves(clips * takes, _takes(waves, takes, codec, seed), codec, path, key)
+
+
+def encode_waves(
+    clips: list[Clip], waves: Iterable[np.ndarray], codec: Codec, path: Path, key: str
+) -> TokenStore:
+    """Encode one wave for every clip into `path`, or reuse what is there under the same key."""
     if (known := _read(path, key)) is not None:
         return TokenStore(clips, *known)
     grids, offsets = [], [0]

@@ -1,0 +1,147 @@
+"""Speech of sentences and voices that no training has met, row by row, for a speech scorer.
+
+python -m benchmarks.speech ROW --speech DIR --out RUN [--list test|development] [--count N] [settings]
+
+ROW is one of
+  corpus    other clips of the same voices, as they are: the best that can be had
+  codec     the same through the codec, in the streams that speech uses
+  semantic  stage 2 alone: the semantic tokens of the same clips, said again in the voice of the prompt
+  speak     the whole road: sentences of benchmarks/sentences.json, voices in turn
+
+Every row comes as WAV files with a manifest RUN/NAME.jsonl (file, text, speaker, prompt); a prompt is three
+seconds of another clip of the voice. Prints seconds of speech and the real-time factor.
+"""
+
+import argparse
+import dataclasses
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.codec import unseen_speech
+from benchmarks.corpus import SAMPLE_RATE, waves
+from maskaudio.audio import Audio
+from maskaudio.pipelines import speech, speech_model
+from maskaudio.pipelines.voices import Voice, voice_from_clip
+
+PROMPT = 3.0  # seconds
+Row = Iterator[tuple[str, str, str, np.ndarray]]  # name, text, speaker, wave
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("row", choices=("corpus", "codec", "semantic", "speak"))
+    parser.add_argument("--speech", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN")
+    parser.add_argument("--name", help="of the manifest [default: ROW]")
+    parser.add_argument("--model", default="speech", metavar="NAME|PATH")
+    parser.add_argument("--list", default="test", choices=("test", "development"))
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--guidance", type=float)
+    parser.add_argument("--temperature", type=float)
+    parser.add_argument("--candidates", type=int, default=1)
+    args = parser.parse_args()
+
+    model = speech_model.load(args.model)
+    settings = {k: getattr(args, k) for k in ("steps", "guidance", "temperature", "candidates")}
+    manner = speech.Manner(**settings)
+    clips, prompts = scene(args.speech)
+    out = args.out / (args.name or args.row)
+    (out / "prompts").mkdir(parents=True, exist_ok=True)
+    for speaker, wave in prompts.items():
+        write(out / "prompts" / f"{plain(speaker)}.wav", wave)
+    if args.row == "speak":
+        sentences = json.loads((Path(__file__).parent / "sentences.json").read_text())[args.list][
+            : args.count
+        ]
+        rows = spoken(model, sentences, prompts, manner)
+    else:
+        rows = again(model, clips[: args.count], prompts, args.row, manner)
+    lines, made, began = [], 0.0, time.perf_counter()
+    with torch.inference_mode():
+        for name, text, speaker, wave in rows:
+            write(out / f"{name}.wav", wave)
+            made += len(wave) / SAMPLE_RATE
+            row = {"file": f"{out.name}/{name}.wav", "text": text, "speaker": speaker}
+            lines.append(row | {"prompt": f"{out.name}/prompts/{plain(speaker)}.wav"})
+    took = time.perf_counter() - began
+    manifest = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    (args.out / f"{out.name}.jsonl").write_text(manifest, encoding="utf-8")
+    print(f"{len(lines)} clips, {made:.0f} s of speech, real-time factor {took / made:.3f}")
+
+
+def scene(folder: Path) -> tuple[list[tuple[str, str, np.ndarray]], dict[str, np.ndarray]]:
+    """(text, speaker, wave) of unseen clips, and three seconds of one more clip of each speaker."""
+    prompts: dict[str, np.ndarray] = {}
+    clips = []
+    found = sorted(waves(unseen_speech(folder)), key=lambda x: x[0].name)
+    for clip, wave in found:
+        speaker = clip.fields["speaker"]
+        if speaker not in prompts and len(wave) >= PROMPT * SAMPLE_RATE:
+            prompts[speaker] = wave[: round(PROMPT * SAMPLE_RATE)]
+        else:
+            clips.append((clip.fields["text"], speaker, wave))
+    return [c for c in clips if c[1] in prompts], prompts
+
+
+def again(
+    model: speech_model.SpeechModel,
+    clips: list[tuple[str, str, np.ndarray]],
+    prompts: dict[str, np.ndarray],
+    row: str,
+    manner: speech.Manner,
+) -> Row:
+    """Real clips: as they are, through the codec, or from their semantic tokens."""
+    codec, streams = model.codec, model.network.acoustic.streams
+    voices = {s: prompt_voice(model, s, w) for s, w in prompts.items()} if row == "semantic" else {}
+    _, plan = manner.plans(model)
+    for number, (text, speaker, wave) in enumerate(clips):
+        if row != "corpus":
+            batch = torch.from_numpy(wave)[None, None]
+            if row == "codec":
+                codes = codec.encode(batch)[:, :streams]
+            else:
+                tokens = model.tokeniser.encode(batch)[:, 0]
+                codes = speech_model.voice_tokens(model, tokens, voices[speaker], plan, [number])
+            wave = codec.decode(codes)[0, 0, : len(wave)].numpy()
+        yield f"{number:04d}", text, speaker, wave
+
+
+def spoken(
+    model: speech_model.SpeechModel,
+    sentences: list[str],
+    prompts: dict[str, np.ndarray],
+    manner: speech.Manner,
+) -> Row:
+    """Sentences, each by the next of the voices."""
+    voices = [prompt_voice(model, s, w) for s, w in prompts.items()]
+    for number, text in enumerate(sentences):
+        voice = voices[number % len(voices)]
+        settings = {f.name: getattr(manner, f.name) for f in dataclasses.fields(manner)}
+        made = speech.speak(text, voice=voice, seed=number, model=str(model.folder), device="cpu", **settings)
+        yield f"{number:04d}", text, voice.name, made.samples[0]
+
+
+def prompt_voice(model: speech_model.SpeechModel, speaker: str, wave: np.ndarray) -> Voice:
+    """A voice out of a prompt, as `--voice CLIP` makes it."""
+    return voice_from_clip(Audio(wave[None], SAMPLE_RATE), speaker, model.codec, model.tokeniser)
+
+
+def write(path: Path, wave: np.ndarray) -> None:
+    """16-bit WAV."""
+    import soundfile
+
+    soundfile.write(path, wave.clip(-1, 1), SAMPLE_RATE)
+
+
+def plain(speaker: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in speaker)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""A speech model with all it needs, and its two stages: units → semantic tokens → acoustic codes."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskaudio.audio import read_audio
+from maskaudio.checkpoints.folder import build
+from maskaudio.checkpoints.registry import find_model, read_config
+from maskaudio.checkpoints.voices import voice_files
+from maskaudio.codec.load import load_codec, load_tokeniser
+from maskaudio.codec.protocol import Codec
+from maskaudio.codec.semantic import NOTHING, SpeechTokeniser, spelled
+from maskaudio.config import from_dict
+from maskaudio.decoding.engine import Grid, Progress, decode
+from maskaudio.decoding.plan import Plan
+from maskaudio.errors import MaskaudioError, UsageError
+from maskaudio.networks.speech import SpeechConfig, SpeechNetwork
+from maskaudio.pipelines.voices import Voice, voice_from_clip
+from maskaudio.text.phones import PHONES
+from maskaudio.text.script import read_script
+from maskaudio.text.units import Units, units
+
+PROMPT = 3.0  # seconds of a voice that stay revealed in front of what is said; the rest goes into its vector
+SLOWEST, FASTEST = 0.3, 3.0  # pace
+
+
+@dataclass(frozen=True)
+class SpeechModel:
+    """Everything `speak` needs: loaded once per process and shared."""
+
+    name: str
+    folder: Path
+    network: SpeechNetwork
+    codec: Codec
+    tokeniser: SpeechTokeniser
+    semantic: Plan
+    acoustic: Plan
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks lie."""
+        return next(self.network.parameters()).device
+
+    def voice(self, name: str | Path | Voice) -> Voice:
+        """A voice by name, or out of a voice file or a clip of 2 to 30 s."""
+        if isinstance(name, Voice):
+            return self._fitting(name)
+        known = voice_files(self.folder)
+        if file := known.get(str(name)):
+            return self._fitting(Voice.load(file))
+        path = Path(name)
+        if not path.is_file():
+            there = ", ".join(known) or "none"
+            raise UsageError(f"unknown voice '{name}' (there is: {there}; or give a clip of 2 to 30 s)")
+        if path.suffix == ".safetensors":
+            return self._fitting(Voice.load(path))
+        return voice_from_clip(read_audio(path), path.name, self.codec, self.tokeniser)
+
+    def _fitting(self, voice: Voice) -> Voice:
+        if (voice.codec_hash, voice.tokens_hash) != (self.codec.hash, self.tokeniser.hash):
+            raise MaskaudioError(f"voice '{voice.name}' is for another model; add it again from its clip")
+        enough = len(voice.acoustic) >= self.network.acoustic.streams and len(voice.semantic) > 1
+        known = voice.acoustic.max() < self.codec.vocab and voice.semantic.max() < self.tokeniser.vocab
+        if not (enough and known):
+            raise MaskaudioError(f"voice '{voice.name}': damaged (its tokens are none of this model's)")
+        return voice
+
+
+@dataclass(frozen=True)
+class Companions:
+    """What config.json of a speech model names beside the network's shape."""
+
+    codec: str
+    codec_hash: str
+    tokens: str
+    tokens_hash: str
+    semantic: Plan
+    acoustic: Plan
+
+
+@functools.lru_cache(maxsize=2)
+def load(model: str | Path = "speech", device: str = "cpu") -> SpeechModel:
+    """The speech model of a name or folder. Raises MaskaudioError where it is missing or damaged."""
+    folder = find_model(model, "speech")
+    table = read_config(folder)
+    asked = {field.name: table[field.name] for field in fields(Companions) if field.name in table}
+    companions = from_dict(Companions, asked, f"{folder}/config.json")
+    network = build(SpeechNetwork, SpeechConfig, folder, "speech").to(device)
+    codec = load_codec(companions.codec, device)
+    tokeniser = load_tokeniser(companions.tokens, device)
+    for what, hash_now, hash_then in (
+        ("codec", codec.hash, companions.codec_hash),
+        ("tokeniser", tokeniser.hash, companions.tokens_hash),
+    ):
+        if hash_now != hash_then:
+            raise MaskaudioError(
+                f"{folder}: made for {what} {hash_then}, this one is {hash_now}; train it again"
+            )
+    if not len(companions.acoustic.stages) == network.acoustic.streams <= codec.streams:
+        raise MaskaudioError(f"{folder}/config.json: streams of plan, network and codec do not fit")
+    return SpeechModel(
+        folder.name, folder, network, codec, tokeniser, companions.semantic, companions.acoustic
+    )
+
+
+def unit_frames(speech: SpeechModel, said: Units) -> Tensor:
+    """How many frames each unit of a sentence, and the gaps before and after it, take: [n + 2]."""
+    with torch.inference_mode():
+        return speech.network.durations(speech.network.text(*_framed(speech, said)))[0].cpu()
+
+
+def what_is_asked(speech: SpeechModel, said: Units, durations: Tensor) -> Tensor:
+    """What each frame is to say where units last `durations` [n + 2] frames: [1, T, dim]."""
+    features = speech.network.text(*_framed(speech, said))
+    frames = max(1, round(float(durations.sum())))
+    return speech.network.asked(features, durations[None].to(speech.device), frames)
+
+
+def speak_tokens(speech: SpeechModel, asked: Tensor, plan: Plan, seeds: list[int]) -> Tensor:
+    """Stage 1: what each frame is to say, [1, T, dim] → semantic tokens [len(seeds), T]."""
+    network, count = speech.network, len(seeds)
+    asked = asked.expand(count, -1, -1)
+    unconditional = None
+    if plan.stages[0].guidance != 1.0:
+        dropped = torch.ones(count, dtype=torch.bool, device=speech.device)
+        unconditional = network.text_condition(asked, dropped)
+    grid = Grid.blank(count, 1, asked.shape[1])
+    return decode(
+        network.semantic, grid, network.text_condition(asked), plan, seeds, unconditional=unconditional
+    )[:, 0]
+
+
+def voice_tokens(
+    speech: SpeechModel,
+    semantic: Tensor,
+    voice: Voice,
+    plan: Plan,
+    seeds: list[int],
+    *,
+    asked: Tensor | None = None,
+    observer: Callable[[Progress], None] | None = None,
+) -> Tensor:
+    """Stage 2: semantic tokens [B, T] → acoustic codes [B, K, T] in the voice, whose tokens stay revealed.
+
+    asked: what each frame is to say, [1, T, dim], where a text is known.
+    """
+    network, count, frames = speech.network, len(semantic), semantic.shape[1]
+    streams = network.acoustic.streams
+    prompt = min(round(PROMPT * speech.codec.frame_rate), voice.semantic.shape[0])
+    prompt = prompt // plan.span_length * plan.span_length  # spans begin where the prompt ends
+    grid = Grid.blank(count, streams, prompt + frames)
+    grid.codes[:, :, :prompt] = voice.acoustic[:streams, :prompt]
+    grid.known[:, :, :prompt] = True
+    tokens = torch.cat([voice.semantic[:prompt].expand(count, -1), semantic], 1).to(speech.device)
+    who = network.voice_of(voice.acoustic[None, :streams].to(speech.device)).expand(count, -1)
+    text: dict[str, Tensor] = {}
+    if asked is not None:  # nobody knows the words of the prompt
+        told = torch.arange(prompt + frames, device=speech.device) >= prompt
+        asked = torch.nn.functional.pad(asked, (0, 0, prompt, 0)).expand(count, -1, -1)
+        text = {"asked": asked, "told": told.expand(count, -1)}
+    unconditional = None
+    if any(stage.guidance != 1.0 for stage in plan.stages):
+        dropped = torch.ones(count, dtype=torch.bool, device=speech.device)
+        unconditional = network.speech_condition(tokens, who, dropped)
+    condition = network.speech_condition(tokens, who, **text)
+    codes = decode(
+        network.acoustic, grid, condition, plan, seeds, unconditional=unconditional, observer=observer
+    )
+    return codes[:, :, prompt:]
+
+
+@torch.inference_mode()
+def voice_pace(speech: SpeechModel, voice: Voice, text: str | None, language: str) -> float:
+    """How fast the clip of a voice is spoken, 1 being the model's own pace; from `text` or the phones heard
+    in it.
+    """
+    if text is not None:
+        said = units(" ".join(s.phones for s in read_script(text, language=language)))
+    else:
+        log_p = speech.tokeniser.spell(voice.semantic[None, None].to(speech.device))[0]
+        said = units("".join(PHONES[i] for i in spelled(log_p, len(log_p))))
+    if not len(said):
+        raise UsageError(f"voice '{voice.name}': no words are heard in it; give --speed a number")
+    pace = float(unit_frames(speech, said).sum()) / len(voice.semantic)
+    return min(FASTEST, max(SLOWEST, pace))
+
+
+def understood(tokeniser: SpeechTokeniser, waves: Tensor, said: Units) -> Tensor:
+    """How likely the tokeniser finds `said` in each wave [B, N]: log-probability a phone, [B]."""
+    log_p = tokeniser.spell(tokeniser.encode(waves[:, None].to(next(tokeniser.parameters()).device))).cpu()
+    phones = torch.from_numpy(said.phones)[None].expand(len(waves), -1) + 1
+    lengths = torch.full((len(waves),), log_p.shape[1])
+    counts = torch.full((len(waves),), phones.shape[1])
+    loss = torch.nn.functional.ctc_loss(
+        log_p.transpose(0, 1), phones, lengths, counts, NOTHING, reduction="none"
+    )
+    return -loss / counts
+
+
+def _framed(speech: SpeechModel, said: Units) -> tuple[Tensor, Tensor, Tensor]:
+    """Index, stress and length [1, n + 2] of units with a gap before and after them, as in training."""
+    return tuple(
+        torch.from_numpy(np.pad(x, 1))[None].to(speech.device) for x in (said.index, said.stress, said.long)
+    )

@@ -1,0 +1,112 @@
+"""The tokens of every speech clip, semantic and acoustic in one grid, in its own voice and in others made of
+it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskaudio.codec.alignment import align
+from maskaudio.codec.protocol import Codec
+from maskaudio.codec.semantic import SpeechTokeniser
+from maskaudio.training.augment import change_pitch, far_away
+from maskaudio.training.spoken import Spoken, spoken
+from maskaudio.training.store import AudioStore
+from maskaudio.training.tokens import TokenStore, encode_waves
+
+
+class Both:
+    """A tokeniser and a codec as one codec: stream 0 is semantic, then the codec's first `streams`."""
+
+    def __init__(self, tokeniser: SpeechTokeniser, codec: Codec, streams: int):
+        self.tokeniser, self.codec, self.acoustic = tokeniser, codec, streams
+        self.hash = f"{tokeniser.hash}+{codec.hash}:{streams}"
+        self.sample_rate = codec.sample_rate
+
+    def encode(self, wave: Tensor) -> Tensor:
+        return torch.cat([self.tokeniser.encode(wave), self.codec.encode(wave)[:, : self.acoustic]], 1)
+
+
+@dataclass
+class SpeechStore:
+    """`grid(i)` [1 + K, T]: item i is a clip in one of its takes, of `speaker[i]`, saying `said[i]` or
+    unknown.
+
+    `rooms[i]`: the item that is the same clip heard from afar, or i itself.
+    """
+
+    tokens: TokenStore
+    speakers: list[str]
+    said: list[Spoken]
+    rooms: np.ndarray
+
+    def __post_init__(self) -> None:
+        self.lengths = np.diff(self.tokens.offsets)[: len(self.speakers)]
+        self.spoken_by: dict[str, np.ndarray] = {}
+        for speaker in dict.fromkeys(self.speakers):
+            self.spoken_by[speaker] = np.array([i for i, s in enumerate(self.speakers) if s == speaker])
+
+    def __len__(self) -> int:
+        return len(self.speakers)
+
+    def grid(self, index: int) -> np.ndarray:
+        """Tokens [1 + K, T] of item `index`."""
+        return self.tokens.codes(index)
+
+
+def store_speech(
+    store: AudioStore, both: Both, path: Path, *, takes: int = 1, rooms: bool = False
+) -> SpeechStore:
+    """Encode all clips of `store` into `path` (or reuse it): as they are, then `takes` − 1 times in new
+    voices.
+
+    A new voice is the old one played faster or slower: pitch and formants move together, the same way for all
+    clips of a speaker. With `rooms` every clip comes once more as a microphone far away hears it.
+    """
+    clips = store.clips
+    speakers = [str(clip.fields.get("speaker") or clip.path.parent) for clip in clips]
+    pace = {s: _paces(s, takes) for s in sorted(set(speakers))}
+
+    def waves() -> Iterator[np.ndarray]:
+        for take in range(takes):
+            for i, speaker in enumerate(speakers):
+                wave = store.wave(i).astype(np.float32) / 32768.0
+                yield wave if take == 0 else change_pitch(wave, pace[speaker][take])
+        for i in range(len(clips) if rooms else 0):
+            wave = store.wave(i).astype(np.float32) / 32768.0
+            yield far_away(wave, store.sample_rate, np.random.default_rng([11, i]))
+
+    said = [spoken(clip) for clip in clips]
+    key = json.dumps([both.hash, [c.name for c in clips], np.asarray(store.offsets).tolist(), pace, rooms])
+    tokens = encode_waves(
+        clips * (takes + rooms), waves(), both, path, hashlib.sha256(key.encode()).hexdigest()
+    )
+    count = len(clips)
+    said = [
+        x
+        if x.edges is not None
+        else x.at(align(both.tokeniser, torch.from_numpy(tokens.codes(i)[0].astype(int)), x.units))
+        for i, x in enumerate(said)
+    ]
+    heard = [f"{s}*{pace[s][take]:.3f}" for take in range(takes) for s in speakers]
+    spoke = [
+        s.faster(pace[who][take]) for take in range(takes) for s, who in zip(said, speakers, strict=True)
+    ]
+    room = np.arange(takes * count)
+    if rooms:
+        room[:count] = takes * count + np.arange(count)
+    return SpeechStore(tokens, heard, spoke, room)
+
+
+def _paces(speaker: str, takes: int) -> list[float]:
+    """1 for the clips as they are, then one factor of pitch and pace for each further take."""
+    rng = np.random.default_rng([int(hashlib.sha256(speaker.encode()).hexdigest()[:8], 16)])
+    lower, higher = np.exp(-rng.uniform(0.05, 0.2)), np.exp(rng.uniform(0.05, 0.2))
+    more = [lower if i % 2 == 0 else higher for i in range(takes - 1)]
+    return [1.0, *(round(float(m * rng.uniform(0.97, 1.03)), 3) for m in more)]

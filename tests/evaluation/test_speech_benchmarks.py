@@ -1,0 +1,67 @@
+"""The benchmarks of speech: the probe, the scene, and the rows written for a scorer."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from benchmarks import speech as rows
+from benchmarks.speech_tokens import probe
+from tests.tiny import tiny_speech_model
+
+
+def test_the_probe_finds_what_is_there_and_nothing_else():
+    labels = torch.arange(4).repeat(20)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(80, 16, generator=generator)
+    assert probe(noise, labels) < 0.45
+    assert probe(noise + 4 * torch.nn.functional.one_hot(labels, 16), labels) > 0.9
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Two unseen speakers, two clips each, and one of training."""
+    lines = []
+    rng = np.random.default_rng(0)
+    for number, (speaker, split) in enumerate(
+        (("a", "valid"), ("a", "valid"), ("b", "valid"), ("b", "valid"))
+    ):
+        wave = 0.1 * rng.standard_normal(4 * 24000)
+        soundfile.write(tmp_path / f"{number}.wav", wave, 24000)
+        lines.append({"file": f"{number}.wav", "text": f"Line {number}.", "speaker": speaker, "split": split})
+    soundfile.write(tmp_path / "t.wav", wave, 24000)
+    lines.append({"file": "t.wav", "text": "Known.", "speaker": "c", "split": "train"})
+    (tmp_path / "metadata.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+    return tmp_path
+
+
+def test_prompts_are_no_clips_that_count(corpus):
+    clips, prompts = rows.scene(corpus)
+    assert {len(w) for w in prompts.values()} == {3 * 24000} and set(prompts) == {"a", "b"}
+    assert [text for text, _, _ in clips] == ["Line 1.", "Line 3."]
+
+
+@pytest.mark.parametrize("row", ["corpus", "codec"])
+def test_a_row_and_its_manifest(corpus, tmp_path, monkeypatch, capsys, row):
+    model = tiny_speech_model(tmp_path / "model")
+    command = [
+        "benchmarks.speech",
+        row,
+        "--speech",
+        str(corpus),
+        "--out",
+        str(tmp_path),
+        "--model",
+        str(model),
+    ]
+    monkeypatch.setattr(sys, "argv", command)
+    rows.main()
+    lines = [json.loads(line) for line in (tmp_path / f"{row}.jsonl").read_text().splitlines()]
+    assert [line["text"] for line in lines] == ["Line 1.", "Line 3."]
+    for line in lines:
+        for name in ("file", "prompt"):
+            assert soundfile.info(tmp_path / line[name]).samplerate == 24000
+    assert "2 clips, 8 s" in capsys.readouterr().out

@@ -1,0 +1,105 @@
+"""A tokeniser and a speech model from a folder of noise with texts, and what their batches hold."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from maskaudio.errors import UsageError
+from maskaudio.text.units import UNITS, units
+from maskaudio.training.augment import change_pitch, far_away, vary
+from maskaudio.training.clips import Clip
+from maskaudio.training.recipe import Data, SpeechRecipe, TokeniserRecipe
+from maskaudio.training.speech import new_network, train_speech
+from maskaudio.training.speech_batches import timed_units
+from maskaudio.training.speech_tokens import train_speech_tokens
+from maskaudio.training.spoken import Spoken, frame_classes, spoken
+from maskaudio.training.trainer import Schedule
+from tests.tiny import TOKENISER, tiny_codec_model, tiny_tokeniser_model
+
+BRIEF = Schedule(steps=4, warmup=1, validate_every=4)
+TINY = {"dim": 32, "layers": 1, "heads": 2}
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    """Two speakers, a folder each: noise of 2 to 4 seconds and a text beside every clip."""
+    folder = tmp_path_factory.mktemp("speech")
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        own = folder / f"speaker{number % 2}"
+        own.mkdir(exist_ok=True)
+        wave = 0.1 * rng.standard_normal(24000 * (2 + number % 3))
+        soundfile.write(own / f"{number}.wav", wave, 24000)
+        (own / f"{number}.txt").write_text("Hello there, good morning.")
+    return folder
+
+
+def test_a_clip_says_what_its_symbols_phonemes_or_text_say():
+    def said(captions=(), **fields):
+        return spoken(Clip("x", None, captions=captions, fields=fields))
+
+    timed = said(symbols="hˈI.", durations=[2, 1, 3, 4], offset=0.05)
+    assert [UNITS[i] for i in timed.units.index] == list("hI.")
+    assert np.allclose(timed.edges, [-0.05, 0.0, 0.1, 0.2])
+    assert said(phonemes="hˈaɪ.", lang="en-us").units.index.tolist() == timed.units.index.tolist()
+    assert said(("Hi.",)).units.phones.tolist() == timed.units.phones.tolist()
+    assert np.allclose(timed.faster(2.0).edges, timed.edges / 2)
+    with pytest.raises(UsageError):
+        said(("...",))
+
+
+def test_frames_know_their_phones_and_gaps_are_nobodys():
+    h, i, _ = units("hI.").phones.tolist() + [0]
+    said = Spoken(units("hI a."), np.array([0.0, 0.04, 0.10, 0.14, 0.16, 0.2]))
+    classes = frame_classes(said, 12, 50.0).tolist()
+    assert classes[:7] == [1 + h, 1 + h, 1 + i, 1 + i, 1 + i, -1, -1]
+    assert classes[8:] == [0, 0, 0, 0]  # the full stop, and what comes after the end
+    assert frame_classes(Spoken(units("hI"), None), 3, 50.0).tolist() == [-1, -1, -1]
+
+
+def test_durations_fill_the_clip():
+    said = Spoken(units("hI."), np.array([0.1, 0.2, 0.4, 0.5]))
+    timed = timed_units(said, 20, 25.0)
+    assert np.allclose(timed["durations"], [2.5, 2.5, 5.0, 2.5, 7.5])
+    assert [UNITS[i] for i in timed["index"]] == [" ", "h", "I", ".", " "]
+
+
+def test_other_voices_keep_the_length_and_stay_finite():
+    generator = torch.Generator().manual_seed(0)
+    mel = torch.randn(4, 100, 30)
+    other = vary(mel, 24000, generator)
+    assert other.shape == mel.shape and other.isfinite().all()
+    tone = np.sin(2 * np.pi * 200 * np.arange(24000) / 24000).astype(np.float32)
+    higher = change_pitch(tone, 1.25)
+    assert len(higher) == 19200
+    peak = np.abs(np.fft.rfft(higher)).argmax() * 24000 / len(higher)
+    assert peak == pytest.approx(250, abs=3)
+    room = far_away(tone, 24000, np.random.default_rng(0))
+    assert len(room) == len(tone) and np.isfinite(room).all() and np.abs(room).max() <= 0.9 + 1e-6
+
+
+def test_recipes_train_on_a_folder_and_go_on_from_a_model(recordings, tmp_path):
+    data = Data(valid_share=0.25)
+    tokens = train_speech_tokens(
+        TokeniserRecipe(BRIEF, TOKENISER, seconds=8.0, data=data), [recordings], tmp_path / "t", device="cpu"
+    )
+    codec = tiny_codec_model(tmp_path / "codec")
+    recipe = SpeechRecipe(BRIEF, str(codec), str(tokens), 2, 16, TINY, TINY, frames=400, takes=2, data=data)
+    first = train_speech(recipe, [recordings], tmp_path / "s", device="cpu")
+    again = train_speech(recipe, [recordings], tmp_path / "s2", device="cpu", start=str(first))
+    assert (again / "model.safetensors").is_file()
+    other = replace(recipe, tokens=str(tiny_tokeniser_model(tmp_path / "other")))
+    with pytest.raises(UsageError, match="another codec or tokeniser"):
+        train_speech(other, [recordings], tmp_path / "s3", device="cpu", start=str(first))
+
+
+def test_more_streams_than_the_codec_has_are_refused(tmp_path):
+    from maskaudio.codec.load import load_codec, load_tokeniser
+
+    codec = load_codec(tiny_codec_model(tmp_path / "codec"))
+    tokeniser = load_tokeniser(tiny_tokeniser_model(tmp_path / "tokens"))
+    with pytest.raises(UsageError, match="has 3"):
+        new_network(SpeechRecipe(BRIEF, streams=4), codec, tokeniser)
