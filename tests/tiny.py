@@ -58,7 +58,13 @@ def tiny_sound_model(folder: Path) -> Path:
 
 
 TOKENISER = TokeniserConfig(
-    levels=(4, 4), dim=16, encoder_layers=1, decoder_layers=1, attention_layers=1, heads=2
+    levels=(4, 4),
+    dim=16,
+    encoder_layers=1,
+    encoder_attention=1,
+    decoder_layers=1,
+    decoder_attention=1,
+    heads=2,
 )
 
 

@@ -15,8 +15,8 @@ from maskaudio.codec.protocol import Codec
 from maskaudio.codec.semantic import SpeechTokeniser, TokeniserConfig
 from maskaudio.config import to_dict
 
-DECIDING = ("encoder", "to_latent", "quantiser")  # what turns a wave into tokens
-UNDECIDING = ("decoder", "vocoder", "attention", "heads", "dropout")  # settings of what comes after them
+DECIDING = ("encoder", "encoder_attention", "to_latent", "quantiser")  # what turns a wave into tokens
+UNDECIDING = ("decoder", "vocoder", "dropout")  # settings of what comes after them
 
 
 @functools.lru_cache(maxsize=4)

@@ -34,8 +34,9 @@ class TokeniserConfig:
     levels: tuple[int, ...] = (8, 5, 5, 5)
     dim: int = 256
     encoder_layers: int = 6
+    encoder_attention: int = 2  # attention layers in front of the quantiser
     decoder_layers: int = 3
-    attention_layers: int = 2
+    decoder_attention: int = 2
     heads: int = 4
     dropout: float = 0.1
 
@@ -67,12 +68,13 @@ class SpeechTokeniser(nn.Module):
         self.frame_rate = c.sample_rate / (c.hop * c.stride)
         self.mel = MelSpectrogram(c.sample_rate, c.n_fft, c.hop, c.n_mels)
         self.encoder = Encoder(c.n_mels, c.dim, c.encoder_layers, c.stride)
+        self.encoder_attention = self._attention(c.encoder_attention)
         self.to_latent = nn.Linear(c.dim, len(c.levels))
         self.quantiser = GroupedFSQ(c.levels, 1)
         self.vocab = self.quantiser.entries
         self.embed = nn.Linear(len(c.levels), c.dim)
         self.decoder = ConvNeXt(c.dim, c.decoder_layers)
-        self.layers = nn.ModuleList(Layer(c.dim, c.heads, c.dropout) for _ in range(c.attention_layers))
+        self.decoder_attention = self._attention(c.decoder_attention)
         self.norm = nn.RMSNorm(c.dim)
         classes = 1 + len(PHONES)
         self.early = nn.Linear(c.dim, classes)
@@ -83,7 +85,11 @@ class SpeechTokeniser(nn.Module):
         """wave [B, 1, N] in [-1, 1] at `sample_rate` → tokens [B, 1, T] int64 (the end is zero-padded)."""
         frame = self.config.hop * self.config.stride
         mel = self.mel(F.pad(wave[:, 0], (0, -wave.shape[-1] % frame)))
-        return self.quantiser.codes(self.to_latent(self.encoder(mel)))
+        return self.tokens_of(mel)
+
+    def tokens_of(self, mel: Tensor, valid: Tensor | None = None) -> Tensor:
+        """log-mel [B, n_mels, F] → tokens [B, 1, F / stride]; valid: see `listen`."""
+        return self.quantiser.codes(self.to_latent(self._listen(mel, valid)))
 
     def hear(self, tokens: Tensor, valid: Tensor | None = None) -> Tensor:
         """Tokens [B, 1, T] → log-probabilities [B, 2T, 1 + phones] of silence and phones in each frame."""
@@ -98,7 +104,7 @@ class SpeechTokeniser(nn.Module):
 
         valid: bool [B, F / stride], which tokens are of a clip and not of what fills up the batch.
         """
-        encoded = self.encoder(mel)
+        encoded = self._listen(mel, valid)
         features = self._read(self.quantiser(self.to_latent(encoded)), valid)
         return Heard(self.early(encoded), self.ctc_of(features), self.frames_of(features), features)
 
@@ -108,12 +114,22 @@ class SpeechTokeniser(nn.Module):
     def frames_of(self, features: Tensor) -> Tensor:
         return _finer(self.frames(features).float())
 
+    def _listen(self, mel: Tensor, valid: Tensor | None) -> Tensor:
+        return self._attend(self.encoder_attention, self.encoder(mel), valid)
+
     def _read(self, quantised: Tensor, valid: Tensor | None) -> Tensor:
         x = self.decoder(self.embed(quantised))
+        return self.norm(self._attend(self.decoder_attention, x, valid))
+
+    def _attention(self, layers: int) -> nn.ModuleList:
+        c = self.config
+        return nn.ModuleList(Layer(c.dim, c.heads, c.dropout) for _ in range(layers))
+
+    def _attend(self, layers: nn.ModuleList, x: Tensor, valid: Tensor | None) -> Tensor:
         rotary = rotary_table(x.shape[1], self.config.dim // self.config.heads, x.device)
-        for layer in self.layers:
+        for layer in layers:
             x = layer(x, rotary, valid=valid)
-        return self.norm(x)
+        return x
 
 
 def _finer(x: Tensor) -> Tensor:

@@ -139,9 +139,7 @@ class TokeniserTask:
             heard = module.tokeniser.listen(batch["mel"], batch["valid"])
             known = batch["classes"] >= 0
             right += (heard.frames.argmax(-1) == batch["classes"])[known].tolist()
-            tokens = module.tokeniser.quantiser.codes(
-                module.tokeniser.to_latent(module.tokeniser.encoder(batch["mel"]))
-            )
+            tokens = module.tokeniser.tokens_of(batch["mel"], batch["valid"])
             used |= set(tokens[:, 0][batch["valid"]].tolist())
             lengths = batch["valid"].sum(1).tolist()
             for i, n in enumerate(lengths):
