@@ -6,35 +6,43 @@ ROW is one of
   corpus    other clips of the same voices, as they are: the best that can be had
   codec     the same through the codec, in the streams that speech uses
   semantic  stage 2 alone: the semantic tokens of the same clips, said again in the voice of the prompt
+  timed     both stages, from the texts of the same clips and how long each of their sounds lasts
   speak     the whole road: sentences of benchmarks/sentences.json, voices in turn
 
 Every row comes as WAV files with a manifest RUN/NAME.jsonl (file, text, speaker, prompt); a prompt is three
-seconds of another clip of the voice. Prints seconds of speech and the real-time factor.
+seconds of another clip of the voice, or with --people a file of DIR. `speak` writes RUN/NAME-mute.jsonl, too:
+the same files, each with the text of the next and the prompt of another voice; a model that listens to its
+text and its voice scores badly on it. Prints seconds of speech and the real-time factor.
 """
 
 import argparse
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchmarks.codec import unseen_speech
 from benchmarks.corpus import SAMPLE_RATE, waves
-from maskaudio.audio import Audio
+from maskaudio.audio import Audio, read_audio, resample
 from maskaudio.pipelines import speech, speech_model
 from maskaudio.pipelines.voices import Voice, voice_from_clip
+from maskaudio.training.clips import Clip
+from maskaudio.training.speech_batches import timed_units
+from maskaudio.training.spoken import Spoken, spoken
 
-PROMPT = 3.0  # seconds
+PROMPT = 3.0  # seconds of a clip that make a voice
 Row = Iterator[tuple[str, str, str, np.ndarray]]  # name, text, speaker, wave
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("row", choices=("corpus", "codec", "semantic", "speak"))
+    parser.add_argument("row", choices=("corpus", "codec", "semantic", "timed", "speak"))
     parser.add_argument("--speech", type=Path, required=True, metavar="DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN")
     parser.add_argument("--name", help="of the manifest [default: ROW]")
@@ -45,12 +53,22 @@ def main() -> None:
     parser.add_argument("--guidance", type=float)
     parser.add_argument("--temperature", type=float)
     parser.add_argument("--candidates", type=int, default=1)
+    parser.add_argument("--people", type=Path, metavar="DIR", help="speak: clips of 2 to 30 s as prompts")
+    parser.add_argument(
+        "--revealed",
+        type=float,
+        default=speech_model.PROMPT,
+        help="seconds of the prompt's tokens that are seen",
+    )
     args = parser.parse_args()
 
+    speech_model.PROMPT = args.revealed
     model = speech_model.load(args.model)
     settings = {k: getattr(args, k) for k in ("steps", "guidance", "temperature", "candidates")}
     manner = speech.Manner(**settings)
     clips, prompts = scene(args.speech)
+    if args.people:
+        prompts = {path.stem: mono(path) for path in sorted(args.people.glob("*.wav"))}
     out = args.out / (args.name or args.row)
     (out / "prompts").mkdir(parents=True, exist_ok=True)
     for speaker, wave in prompts.items():
@@ -59,7 +77,7 @@ def main() -> None:
         sentences = json.loads((Path(__file__).parent / "sentences.json").read_text())[args.list][
             : args.count
         ]
-        rows = spoken(model, sentences, prompts, manner)
+        rows = sentences_in_turn(model, sentences, prompts, manner)
     else:
         rows = again(model, clips[: args.count], prompts, args.row, manner)
     lines, made, began = [], 0.0, time.perf_counter()
@@ -72,11 +90,16 @@ def main() -> None:
     took = time.perf_counter() - began
     manifest = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     (args.out / f"{out.name}.jsonl").write_text(manifest, encoding="utf-8")
+    if args.row == "speak":
+        after = lines[1:] + lines[:1]
+        mute = [a | {"text": b["text"], "prompt": b["prompt"]} for a, b in zip(lines, after, strict=True)]
+        manifest = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in mute)
+        (args.out / f"{out.name}-mute.jsonl").write_text(manifest, encoding="utf-8")
     print(f"{len(lines)} clips, {made:.0f} s of speech, real-time factor {took / made:.3f}")
 
 
-def scene(folder: Path) -> tuple[list[tuple[str, str, np.ndarray]], dict[str, np.ndarray]]:
-    """(text, speaker, wave) of unseen clips, and three seconds of one more clip of each speaker."""
+def scene(folder: Path) -> tuple[list[tuple[Clip, np.ndarray]], dict[str, np.ndarray]]:
+    """Unseen clips with their waves, and three seconds of one more clip of each speaker."""
     prompts: dict[str, np.ndarray] = {}
     clips = []
     found = sorted(waves(unseen_speech(folder)), key=lambda x: x[0].name)
@@ -85,34 +108,50 @@ def scene(folder: Path) -> tuple[list[tuple[str, str, np.ndarray]], dict[str, np
         if speaker not in prompts and len(wave) >= PROMPT * SAMPLE_RATE:
             prompts[speaker] = wave[: round(PROMPT * SAMPLE_RATE)]
         else:
-            clips.append((clip.fields["text"], speaker, wave))
-    return [c for c in clips if c[1] in prompts], prompts
+            clips.append((clip, wave))
+    return [c for c in clips if c[0].fields["speaker"] in prompts], prompts
 
 
 def again(
     model: speech_model.SpeechModel,
-    clips: list[tuple[str, str, np.ndarray]],
+    clips: list[tuple[Clip, np.ndarray]],
     prompts: dict[str, np.ndarray],
     row: str,
     manner: speech.Manner,
 ) -> Row:
-    """Real clips: as they are, through the codec, or from their semantic tokens."""
-    codec, streams = model.codec, model.network.acoustic.streams
-    voices = {s: prompt_voice(model, s, w) for s, w in prompts.items()} if row == "semantic" else {}
-    _, plan = manner.plans(model)
-    for number, (text, speaker, wave) in enumerate(clips):
-        if row != "corpus":
-            batch = torch.from_numpy(wave)[None, None]
-            if row == "codec":
-                codes = codec.encode(batch)[:, :streams]
+    """Real clips: as they are, through the codec, from their semantic tokens, or from their timed texts."""
+    if row == "timed":
+        clips = [(clip, wave) for clip, wave in clips if spoken(clip).edges is not None]
+    voices = (
+        {s: prompt_voice(model, s, w) for s, w in prompts.items()} if row in ("semantic", "timed") else {}
+    )
+    first, second = manner.plans(model)
+    for number, (clip, wave) in enumerate(clips):
+        speaker, asked = clip.fields["speaker"], None
+        batch = torch.from_numpy(wave)[None, None]
+        if row == "codec":
+            codes = model.codec.encode(batch)[:, : model.network.acoustic.streams]
+        elif row != "corpus":
+            if row == "timed":
+                asked = timed(model, spoken(clip), len(wave) / SAMPLE_RATE)
+                tokens = speech_model.speak_tokens(model, asked, first, [number])
             else:
                 tokens = model.tokeniser.encode(batch)[:, 0]
-                codes = speech_model.voice_tokens(model, tokens, voices[speaker], plan, [number])
-            wave = codec.decode(codes)[0, 0, : len(wave)].numpy()
-        yield f"{number:04d}", text, speaker, wave
+            codes = speech_model.voice_tokens(model, tokens, voices[speaker], second, [number], asked=asked)
+        if row != "corpus":
+            wave = model.codec.decode(codes)[0, 0, : len(wave)].numpy()
+        yield f"{number:04d}", clip.fields["text"], speaker, wave
 
 
-def spoken(
+def timed(model: speech_model.SpeechModel, said: Spoken, seconds: float) -> Tensor:
+    """What each frame of a clip is to say, [1, T, dim], as long as the corpus says that each unit lasts."""
+    rate = model.codec.frame_rate
+    durations = timed_units(said, math.ceil(seconds * rate), rate)["durations"]
+    features = speech_model.unit_features(model, said.units)
+    return speech_model.what_is_asked(model, features, torch.from_numpy(durations))
+
+
+def sentences_in_turn(
     model: speech_model.SpeechModel,
     sentences: list[str],
     prompts: dict[str, np.ndarray],
@@ -130,6 +169,12 @@ def spoken(
 def prompt_voice(model: speech_model.SpeechModel, speaker: str, wave: np.ndarray) -> Voice:
     """A voice out of a prompt, as `--voice CLIP` makes it."""
     return voice_from_clip(Audio(wave[None], SAMPLE_RATE), speaker, model.codec, model.tokeniser)
+
+
+def mono(path: Path) -> np.ndarray:
+    """The samples of a file, float32 [N] at 24 kHz."""
+    audio = read_audio(path)
+    return resample(audio.samples.mean(0), audio.sample_rate, SAMPLE_RATE)
 
 
 def write(path: Path, wave: np.ndarray) -> None:

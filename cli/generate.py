@@ -14,19 +14,11 @@ def generate(
     prompt: Annotated[
         str, typer.Argument(metavar="PROMPT", help="What it should sound like; - reads it from stdin.")
     ],
-    out: Annotated[
-        str | None, options.option("-o", "--out", help="File, folder, or - for stdout. [default: named here]")
-    ] = None,
-    format: Annotated[
-        str | None,
-        options.option("-f", "--format", help="wav, flac, ogg, opus, mp3 or raw. [default: suffix]"),
-    ] = None,
+    out: options.Out = None,
+    format: options.Format = None,
     duration: Annotated[float, options.option("-d", "--duration", help="Seconds.")] = 4.0,
     count: Annotated[int, options.option("-n", "--count", min=1, max=1000, help="How many clips.")] = 1,
-    seed: Annotated[
-        int | None,
-        options.option("--seed", min=0, max=options.SEEDS - 1, help="The same seed, the same file."),
-    ] = None,
+    seed: options.Seed = None,
     model: Annotated[str, options.option("-m", "--model", help="A model's name or folder.")] = "sound",
     steps: Annotated[
         str | None, options.option("--steps", help="Steps in all, or per stage: 8,2,1,1.")
@@ -34,20 +26,14 @@ def generate(
     guidance: Annotated[
         float | None, options.option("--guidance", help="How closely to follow the words; 1 = no guidance.")
     ] = None,
-    temperature: Annotated[
-        float | None, options.option("--temperature", help="More is more varied, less is safer.")
-    ] = None,
-    top_p: Annotated[
-        float | None, options.option("--top-p", help="Draw from the likeliest tokens of this total share.")
-    ] = None,
+    temperature: options.Temperature = None,
+    top_p: options.TopP = None,
     span: Annotated[int | None, options.option("--span", help="Frames that are revealed together.")] = None,
     negative: Annotated[
         str | None, options.option("--negative", help="What it should not sound like.")
     ] = None,
     play: Annotated[bool, options.option("--play", help="Play what was made (needs sounddevice).")] = False,
-    no_tags: Annotated[
-        bool, options.option("--no-tags", help="Do not say in the file how it was made.")
-    ] = False,
+    no_tags: options.NoTags = False,
     overwrite: options.Overwrite = False,
     device: options.Device = options.DeviceName.auto,
     threads: options.Threads = None,

@@ -61,6 +61,16 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
+Out = Annotated[
+    str | None, option("-o", "--out", help="File, folder, or - for stdout. [default: named here]")
+]
+Format = Annotated[
+    str | None, option("-f", "--format", help="wav, flac, ogg, opus, mp3 or raw. [default: suffix]")
+]
+Seed = Annotated[int | None, option("--seed", min=0, max=SEEDS - 1, help="The same seed, the same file.")]
+Temperature = Annotated[float | None, option("--temperature", help="More is more varied, less is safer.")]
+TopP = Annotated[float | None, option("--top-p", help="Draw from the likeliest tokens of this total share.")]
+NoTags = Annotated[bool, option("--no-tags", help="Do not say in the file how it was made.")]
 Device = Annotated[DeviceName, option("--device", help="Where to compute.")]
 Threads = Annotated[int | None, option("--threads", min=1, help="CPU threads to use. [default: all]")]
 Offline = Annotated[bool, option("--offline", help="Never use the network.")]

@@ -20,13 +20,8 @@ def speak(
         str | None, typer.Argument(metavar="[TEXT]", help="What to say; - reads all of stdin.")
     ] = None,
     file: Annotated[Path | None, options.option("--file", help="Say what stands in this text file.")] = None,
-    out: Annotated[
-        str | None, options.option("-o", "--out", help="File, folder, or - for stdout. [default: named here]")
-    ] = None,
-    format: Annotated[
-        str | None,
-        options.option("-f", "--format", help="wav, flac, ogg, opus, mp3 or raw. [default: suffix]"),
-    ] = None,
+    out: options.Out = None,
+    format: options.Format = None,
     voice: Annotated[
         str | None,
         options.option(
@@ -52,10 +47,7 @@ def speak(
         Path | None,
         options.option("--pronunciations", help="A file of words and how they are said: nginx  ˈɛndʒɪnˈɛks"),
     ] = None,
-    seed: Annotated[
-        int | None,
-        options.option("--seed", min=0, max=options.SEEDS - 1, help="The same seed, the same file."),
-    ] = None,
+    seed: options.Seed = None,
     model: Annotated[str, options.option("-m", "--model", help="A model's name or folder.")] = "speech",
     steps: Annotated[
         int | None, options.option("--steps", help="Reveals of what is said and of the coarse sound.")
@@ -63,12 +55,8 @@ def speak(
     guidance: Annotated[
         float | None, options.option("--guidance", help="How closely to follow the text; 1 = no guidance.")
     ] = None,
-    temperature: Annotated[
-        float | None, options.option("--temperature", help="More is more varied, less is safer.")
-    ] = None,
-    top_p: Annotated[
-        float | None, options.option("--top-p", help="Draw from the likeliest tokens of this total share.")
-    ] = None,
+    temperature: options.Temperature = None,
+    top_p: options.TopP = None,
     candidates: Annotated[
         int,
         options.option("--candidates", min=1, max=64, help="Make each sentence N times, keep the clearest."),
@@ -79,9 +67,7 @@ def speak(
     play: Annotated[
         bool, options.option("--play", help="Play it while it is being made (needs sounddevice).")
     ] = False,
-    no_tags: Annotated[
-        bool, options.option("--no-tags", help="Do not say in the file how it was made.")
-    ] = False,
+    no_tags: options.NoTags = False,
     overwrite: options.Overwrite = False,
     device: options.Device = options.DeviceName.auto,
     threads: options.Threads = None,

@@ -4,7 +4,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,91 +34,68 @@ Changes = Annotated[
 ]
 
 
-@app.command()
-def codec(
-    recipe: Recipe,
-    data: Sources,
-    out: Run,
-    resume: Resume = False,
-    dry_run: DryRun = False,
-    changes: Changes = None,
-    device: options.Device = options.DeviceName.auto,
-    threads: options.Threads = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-    debug: options.Debug = False,
-) -> None:
-    """Train a codec: tokens ⇄ log-mel, then log-mel → wave."""
-    options.set_up(quiet=quiet, verbose=verbose, threads=threads)
-    from maskaudio.training.recipe import CodecRecipe, read_recipe
+@dataclass(frozen=True)
+class Kind:
+    """What a command trains: its recipe, what carries it out and estimates it, which clips it wants."""
 
-    plan = read_recipe(CodecRecipe, recipe, changes)
-    if dry_run:
-        from maskaudio.training.estimate import codec_hours
-
-        _show_plan(plan, data, lambda: codec_hours(plan))
-        return
-    from maskaudio.training.codec import train_codec
-
-    _carry_out(train_codec, plan, data, out, resume, device.value, quiet)
+    recipe: type
+    train: Callable[..., Path]
+    hours: Callable[[Any], dict[str, float]]
+    wanted: dict[str, bool] = field(default_factory=dict)
 
 
-@app.command()
-def sound(
-    recipe: Recipe,
-    data: Sources,
-    out: Run,
-    resume: Resume = False,
-    dry_run: DryRun = False,
-    changes: Changes = None,
-    device: options.Device = options.DeviceName.auto,
-    threads: options.Threads = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-    debug: options.Debug = False,
-) -> None:
-    """Train text → sound: a masked transformer on a codec's tokens."""
-    options.set_up(quiet=quiet, verbose=verbose, threads=threads)
-    from maskaudio.training.recipe import SoundRecipe, read_recipe
+def _codec() -> Kind:
+    from maskaudio.training import codec, estimate, recipe
 
-    plan = read_recipe(SoundRecipe, recipe, changes)
-    if dry_run:
-        from maskaudio.training.estimate import sound_hours
-
-        _show_plan(plan, data, lambda: sound_hours(plan), captioned=True)
-        return
-    from maskaudio.training.sound import train_sound
-
-    _carry_out(train_sound, plan, data, out, resume, device.value, quiet)
+    return Kind(recipe.CodecRecipe, codec.train_codec, estimate.codec_hours)
 
 
-@app.command("speech-tokens")
-def speech_tokens(
-    recipe: Recipe,
-    data: Sources,
-    out: Run,
-    resume: Resume = False,
-    dry_run: DryRun = False,
-    changes: Changes = None,
-    device: options.Device = options.DeviceName.auto,
-    threads: options.Threads = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-    debug: options.Debug = False,
-) -> None:
-    """Train a speech tokeniser: what is said, in tokens that hardly say who."""
-    options.set_up(quiet=quiet, verbose=verbose, threads=threads)
-    from maskaudio.training.recipe import TokeniserRecipe, read_recipe
+def _sound() -> Kind:
+    from maskaudio.training import estimate, recipe, sound
 
-    plan = read_recipe(TokeniserRecipe, recipe, changes)
-    if dry_run:
-        from maskaudio.training.estimate import tokeniser_hours
+    return Kind(recipe.SoundRecipe, sound.train_sound, estimate.sound_hours, {"captioned": True})
 
-        _show_plan(plan, data, lambda: tokeniser_hours(plan), spoken=True)
-        return
-    from maskaudio.training.speech_tokens import train_speech_tokens
 
-    _carry_out(train_speech_tokens, plan, data, out, resume, device.value, quiet)
+def _speech_tokens() -> Kind:
+    from maskaudio.training import estimate, recipe, speech_tokens
+
+    hours = estimate.tokeniser_hours
+    return Kind(recipe.TokeniserRecipe, speech_tokens.train_speech_tokens, hours, {"spoken": True})
+
+
+def _speech() -> Kind:
+    from maskaudio.training import estimate, recipe, speech
+
+    return Kind(recipe.SpeechRecipe, speech.train_speech, estimate.speech_hours, {"spoken": True})
+
+
+def _trainer(kind: Callable[[], Kind]) -> Callable[..., None]:
+    """The command that trains what `kind` imports."""
+
+    def command(
+        recipe: Recipe,
+        data: Sources,
+        out: Run,
+        resume: Resume = False,
+        dry_run: DryRun = False,
+        changes: Changes = None,
+        device: options.Device = options.DeviceName.auto,
+        threads: options.Threads = None,
+        quiet: options.Quiet = False,
+        verbose: options.Verbose = False,
+        debug: options.Debug = False,
+    ) -> None:
+        options.set_up(quiet=quiet, verbose=verbose, threads=threads)
+        _run(kind(), recipe, data, out, changes, dry_run, quiet, resume=resume, device=device.value)
+
+    return command
+
+
+app.command("codec", help="Train a codec: tokens ⇄ log-mel, then log-mel → wave.")(_trainer(_codec))
+app.command("sound", help="Train text → sound: a masked transformer on a codec's tokens.")(_trainer(_sound))
+app.command("speech-tokens", help="Train a speech tokeniser: what is said, in tokens that hardly say who.")(
+    _trainer(_speech_tokens)
+)
 
 
 @app.command()
@@ -140,21 +117,38 @@ def speech(
 ) -> None:
     """Train text → speech on recordings with their texts; clips of one folder are one speaker's."""
     options.set_up(quiet=quiet, verbose=verbose, threads=threads)
-    from maskaudio.training.recipe import SpeechRecipe, read_recipe
+    more = {"start": start, "resume": resume, "device": device.value}
+    _run(_speech(), recipe, data, out, changes, dry_run, quiet, **more)
 
-    plan = read_recipe(SpeechRecipe, recipe, changes)
+
+def _run(
+    kind: Kind,
+    recipe: Path,
+    data: list[Path],
+    out: Path,
+    changes: list[str] | None,
+    dry_run: bool,
+    quiet: bool,
+    **settings: Any,
+) -> None:
+    from maskaudio.training.recipe import read_recipe
+
+    plan = read_recipe(kind.recipe, recipe, changes)
     if dry_run:
-        from maskaudio.training.estimate import speech_hours
-
-        _show_plan(plan, data, lambda: speech_hours(plan), spoken=True)
-        return
-    from maskaudio.training.speech import train_speech
-
-    _carry_out(partial(train_speech, start=start), plan, data, out, resume, device.value, quiet)
+        _show_plan(plan, data, kind)
+    else:
+        _carry_out(kind.train, plan, data, out, quiet, **settings)
 
 
 def _carry_out(
-    train: Any, plan: Any, data: list[Path], out: Path, resume: bool, device: str, quiet: bool
+    train: Callable[..., Path],
+    plan: Any,
+    data: list[Path],
+    out: Path,
+    quiet: bool,
+    *,
+    device: str,
+    **settings: Any,
 ) -> None:
     from maskaudio.cli.output import check_folder
     from maskaudio.devices import pick_device
@@ -165,7 +159,7 @@ def _carry_out(
         raise UsageError(f"{out}: {nearest} is a file, not a folder")
     check_folder(nearest)
     try:
-        folder = train(plan, data, out, resume=resume, device=device, on_step=None if quiet else _Lines())
+        folder = train(plan, data, out, device=device, on_step=None if quiet else _Lines(), **settings)
     except KeyboardInterrupt:
         options.say(f"stopped; the same command with --resume goes on from {out}")
         raise
@@ -190,12 +184,12 @@ class _Lines:
         print(start + line, end=end, file=sys.stderr, flush=True)
 
 
-def _show_plan(plan: Any, data: list[Path], hours: Callable[[], dict[str, float]], **wanted: bool) -> None:
+def _show_plan(plan: Any, data: list[Path], kind: Kind) -> None:
     """What --dry-run prints: clips found and refused, with reasons, hours of audio, hours of training."""
     from maskaudio.training.estimate import clip_seconds
     from maskaudio.training.recipe import recipe_clips
 
-    clips, refused = recipe_clips(plan.data, data, **wanted)
+    clips, refused = recipe_clips(plan.data, data, **kind.wanted)
     seconds, unreadable = clip_seconds(clips)
     refused = refused + unreadable
     for split in sorted({clip.split for clip in clips}):
@@ -208,5 +202,5 @@ def _show_plan(plan: Any, data: list[Path], hours: Callable[[], dict[str, float]
     for split, what in (("train", "train on"), ("valid", "validate on")):
         if not any(clip.split == split and clip.name in seconds for clip in clips):
             raise UsageError(f"no clip is left to {what}")
-    for phase, value in hours().items():
+    for phase, value in kind.hours(plan).items():
         print(f"{'training':<8} {phase}: about {value:.1f} h on this machine's CPU")

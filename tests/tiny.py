@@ -76,7 +76,7 @@ def tiny_tokeniser_model(folder: Path) -> Path:
 
 
 def tiny_speech_config() -> SpeechConfig:
-    """Both stages of 16 tokens, two acoustic streams."""
+    """Both networks of 16 tokens; two acoustic stages for three streams."""
     shape = {
         "vocab": 16,
         "dim": 32,
@@ -88,7 +88,7 @@ def tiny_speech_config() -> SpeechConfig:
     }
     return SpeechConfig(
         semantic=TransformerConfig(streams=1, cross_every=0, **shape),
-        acoustic=TransformerConfig(streams=2, cross_every=0, **shape),
+        acoustic=TransformerConfig(streams=3, stages=2, cross_every=0, **shape),
         dim=16,
         text_layers=1,
         context_layers=1,

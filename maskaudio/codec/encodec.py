@@ -82,6 +82,15 @@ class Encodec(nn.Module):
         parts = codes.split(SEGMENT // HOP, dim=-1)
         return overlap_add([self._scaled_wave(part) for part in parts])
 
+    def values(self) -> Tensor:
+        """The vectors that codes stand for, [K, 1024, 128]; those of the level hold it in dB, and zeros."""
+        books = self.quantiser.codebooks[: self.books]
+        if not self.stereo:
+            return books
+        level = torch.zeros_like(books[:1])
+        level[0, :, 0] = LEVEL_FLOOR + LEVEL_STEP * torch.arange(self.vocab)
+        return torch.cat([level, books])
+
     def _tokens(self, wave: Tensor) -> Tensor:
         return self.quantiser.codes(self.encoder(wave).transpose(1, 2), self.books)
 

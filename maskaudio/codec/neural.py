@@ -65,6 +65,10 @@ class NeuralCodec(nn.Module):
         """codes [B, j, T] → log-mel [B, n_mels, T·stride]."""
         return self.decoder(self.quantiser.lookup(codes))
 
+    def values(self) -> Tensor:
+        """The vectors that codes stand for, [K, vocab, D] in [-1, 1]; the same in every stream."""
+        return self.quantiser.entry_values().expand(self.streams, -1, -1)
+
     def reconstruct_mel(self, mel: Tensor) -> Tensor:
         """log-mel → tokens → log-mel with a straight-through gradient, for training."""
         return self.decoder(self.quantiser(self.to_latent(self.encoder(mel))))

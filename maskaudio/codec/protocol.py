@@ -22,3 +22,6 @@ class Codec(Protocol):
 
     def decode(self, codes: Tensor) -> Tensor:
         """codes [B, j, T], j ≤ streams → wave [B, C, ≥ the N that gave T frames]; C is 1, or 2 for stereo."""
+
+    def values(self) -> Tensor:
+        """The vectors that codes stand for, [streams, vocab, D]: near ones sound alike."""

@@ -87,6 +87,10 @@ class SpeechTokeniser(nn.Module):
         mel = self.mel(F.pad(wave[:, 0], (0, -wave.shape[-1] % frame)))
         return self.tokens_of(mel)
 
+    def values(self) -> Tensor:
+        """The vectors that tokens stand for, [1, vocab, D]."""
+        return self.quantiser.entry_values()[None]
+
     def tokens_of(self, mel: Tensor, valid: Tensor | None = None) -> Tensor:
         """log-mel [B, n_mels, F] → tokens [B, 1, F / stride]; valid: see `listen`."""
         return self.quantiser.codes(self.to_latent(self._listen(mel, valid)))

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from maskaudio.decoding.plan import Plan, StagePlan
-from maskaudio.decoding.samplers import draw, gumbel, probabilities, uniforms
+from maskaudio.decoding.plan import Plan
+from maskaudio.decoding.samplers import draw, gumbel, nearest, probabilities, uniforms
 from maskaudio.decoding.spans import hide, masked_share, span_confidence, span_count
 
 
@@ -41,8 +41,11 @@ class MaskedModel(Protocol):
 
     vocab: int  # the mask is token `vocab`
 
+    def streams_of(self, stage: int) -> range:
+        """The streams that `stage` fills, frame by frame together."""
+
     def logits(self, codes: Tensor, stage: int, condition: Any, cells: Tensor) -> Tensor:
-        """codes [B, K, T] (masked = vocab), cells [B, T] → logits [cells.sum(), vocab] of stream `stage`."""
+        """codes [B, K, T] (masked = vocab), frames [B, T] → logits [cells.sum(), S, vocab] of S streams."""
 
     def join(self, first: Any, second: Any) -> Any:
         """Two conditions as one batch: what guidance needs to run both in one pass."""
@@ -57,12 +60,14 @@ def decode(
     seeds: list[int],
     *,
     unconditional: Any = None,
+    values: Tensor | None = None,
     observer: Callable[[Progress], None] | None = None,
 ) -> Tensor:
-    """Fill the unknown cells of `grid` stream by stream; known cells never change. Returns codes [B, K, T].
+    """Fill the unknown cells of `grid` stage by stage; known cells never change. Returns codes [B, K, T].
 
     `unconditional` is the condition of the guidance row (a negative prompt, or nothing); it is only used
-    where a stage asks for guidance. One generator per clip, seeded from `seeds` [B].
+    where a stage asks for guidance. `values` [K, vocab, D] are the vectors that codes stand for: a stage
+    that averages needs them. One generator per clip, seeded from `seeds` [B].
     """
     known = grid.known.clone()
     codes = grid.codes.masked_fill(~known, model.vocab)
@@ -70,13 +75,21 @@ def decode(
     both = model.join(condition, unconditional) if unconditional is not None else None
     done = 0
     for stage, stage_plan in enumerate(plan.stages):
-        unknown = ~known[:, stage]
+        streams = slice(model.streams_of(stage).start, model.streams_of(stage).stop)
+        unknown = ~known[:, streams].all(1)
         spans = span_confidence(torch.zeros(unknown.shape), unknown, plan.span_length)
         to_fill = torch.isfinite(spans).sum(1)
         for step in range(stage_plan.steps):
-            token, confidence = _predict(
-                model, codes, stage, step, stage_plan, plan, condition, both, generators
-            )
+            cells = codes[:, streams] == model.vocab
+            logits = _logits(model, codes, stage, step, plan, condition, both, cells.any(1))
+            p = probabilities(logits, stage_plan.temperature_at(step), stage_plan.top_p)
+            if stage_plan.average:
+                token = nearest(p, values[streams])
+            else:
+                uniform = uniforms(tuple(cells.shape[1:]), generators).transpose(1, 2)[cells.any(1)]
+                token = draw(p, uniform)
+            confidence = torch.full(unknown.shape, float("inf"), dtype=torch.float64)
+            confidence[cells.any(1)] = p.gather(2, token[..., None])[..., 0].clamp(min=1e-30).log().sum(1)
             left = masked_share(plan.schedule, (step + 1) / stage_plan.steps)
             count = (to_fill * left).floor()
             noisy = span_confidence(confidence, unknown, plan.span_length)
@@ -84,8 +97,10 @@ def decode(
             noisy = noisy + stage_plan.noise * left * noise
             still = hide(noisy, count, plan.span_length, unknown.shape[1]) & unknown
             fresh = unknown & ~still
-            codes[:, stage] = torch.where(fresh, token, codes[:, stage])
-            known[:, stage] |= fresh
+            drawn = torch.zeros_like(cells, dtype=torch.long)
+            drawn.transpose(1, 2)[cells.any(1)] = token
+            codes[:, streams] = torch.where(cells & fresh[:, None], drawn, codes[:, streams])
+            known[:, streams] |= fresh[:, None]
             unknown = still
             done += 1
             if observer:
@@ -93,32 +108,22 @@ def decode(
     return codes
 
 
-def _predict(
+def _logits(
     model: MaskedModel,
     codes: Tensor,
     stage: int,
     step: int,
-    stage_plan: StagePlan,
     plan: Plan,
     condition: Any,
     both: Any,
-    generators: list[torch.Generator],
-) -> tuple[Tensor, Tensor]:
-    """A token and its log-probability for every masked cell of the stage: two tensors [B, T]."""
-    cells = codes[:, stage] == model.vocab
+    cells: Tensor,
+) -> Tensor:
+    """Guided logits [cells.sum(), S, vocab] of a step."""
+    stage_plan = plan.stages[stage]
     masked = masked_share(plan.schedule, step / stage_plan.steps)
     weight = 1.0 + (stage_plan.guidance - 1.0) * masked
     if weight == 1.0 or both is None:
-        logits = model.logits(codes, stage, condition, cells)
-    else:
-        pair = model.logits(torch.cat([codes, codes]), stage, both, torch.cat([cells, cells]))
-        conditional, free = pair.chunk(2)
-        logits = free + weight * (conditional - free)
-    p = probabilities(logits, stage_plan.temperature_at(step), stage_plan.top_p)
-    uniform = uniforms((codes.shape[2],), generators)[cells]
-    drawn = draw(p, uniform)
-    token = codes[:, stage].clone()
-    token[cells] = drawn
-    confidence = torch.full(cells.shape, float("inf"), dtype=torch.float64)
-    confidence[cells] = p.gather(1, drawn[:, None])[:, 0].clamp(min=1e-30).log()
-    return token, confidence
+        return model.logits(codes, stage, condition, cells)
+    pair = model.logits(torch.cat([codes, codes]), stage, both, torch.cat([cells, cells]))
+    conditional, free = pair.chunk(2)
+    return free + weight * (conditional - free)

@@ -9,11 +9,12 @@ from maskaudio.errors import UsageError
 
 @dataclass(frozen=True)
 class StagePlan:
-    """How one stream is filled.
+    """How one stream (in the last stage of some networks: every stream that is left) is filled.
 
     temperature anneals linearly from its value to `last_temperature` over the steps; guidance from its value
     to 1 along the span schedule (1 = no unconditional pass); noise is the scale of the Gumbel noise on
-    span confidences (log-probability), annealed to 0.
+    span confidences (log-probability), annealed to 0. With `average` nothing is drawn: a cell becomes the
+    code nearest to the mean of all, which is what keeps words clear where the choice is wide.
     """
 
     steps: int
@@ -22,6 +23,7 @@ class StagePlan:
     top_p: float = 1.0
     guidance: float = 1.0
     noise: float = 1.0
+    average: bool = False
 
     def temperature_at(self, step: int) -> float:
         """Sampling temperature of step 0 … steps − 1."""
@@ -31,7 +33,7 @@ class StagePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """One StagePlan per stream, coarse to fine."""
+    """One StagePlan per stage of the network, coarse to fine."""
 
     stages: tuple[StagePlan, ...]
     span_length: int = 2

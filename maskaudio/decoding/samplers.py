@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def probabilities(logits: Tensor, temperature: float, top_p: float = 1.0) -> Tensor:
-    """logits [n, V] → probabilities [n, V] in float64 after temperature and nucleus truncation."""
+    """logits [..., V] → probabilities [..., V] in float64 after temperature and nucleus truncation."""
     p = (logits.double() / max(temperature, 1e-2)).softmax(-1)
     if top_p >= 1.0:
         return p
@@ -17,10 +17,17 @@ def probabilities(logits: Tensor, temperature: float, top_p: float = 1.0) -> Ten
 
 
 def draw(p: Tensor, uniform: Tensor) -> Tensor:
-    """Inverse-CDF sampling: p [n, V], uniform [n] in [0, 1) → token [n]; never one of probability 0."""
+    """Inverse-CDF sampling: p [..., V], uniform [...] in [0, 1) → token [...]; none of probability 0."""
     cdf = p.cumsum(-1)
-    cdf = cdf / cdf[:, -1:]
-    return torch.searchsorted(cdf, uniform[:, None], right=True)[:, 0].clamp(max=p.shape[-1] - 1)
+    cdf = cdf / cdf[..., -1:]
+    return torch.searchsorted(cdf, uniform[..., None], right=True)[..., 0].clamp(max=p.shape[-1] - 1)
+
+
+def nearest(p: Tensor, values: Tensor) -> Tensor:
+    """The code nearest to the mean value: p [n, S, V], values [S, V, D] → token [n, S]."""
+    values = values.to(p.dtype)
+    mean = torch.einsum("nsv,svd->snd", p, values)
+    return torch.cdist(mean, values).argmin(-1).T
 
 
 def uniforms(shape: tuple[int, ...], generators: list[torch.Generator]) -> Tensor:

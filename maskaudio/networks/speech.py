@@ -31,9 +31,7 @@ class SpeechNetwork(nn.Module):
         self.config = config
         self.text = TextReader(config.dim, config.text_layers)
         self.durations = DurationPredictor(config.dim)
-        self.place = nn.Linear(
-            2, config.dim
-        )  # how long the units of a frame last, and how far they have come
+        self.place = nn.Linear(2, config.dim)  # how long a frame's units last, how far they have come
         self.semantic = MaskedTransformer(config.semantic)
         self.said = nn.Embedding(config.semantic.vocab, config.dim)
         self.context = ConvNeXt(config.dim, config.context_layers)
@@ -89,9 +87,7 @@ class SpeechNetwork(nn.Module):
         return self.acoustic.condition(voice[:, None], _all(voice[:, None]), said)
 
     def voice_of(self, codes: Tensor, nobody: Tensor | None = None) -> Tensor:
-        """Acoustic codes of a prompt [B, K, T] → who speaks, [B, dim]; nobody for the items marked (bool
-        [B]).
-        """
+        """Codes of a prompt [B, K, T] → who speaks, [B, dim]; nobody where `nobody` (bool [B]) is true."""
         who = self.voice(self.acoustic.embedded(codes))
         return who if nobody is None else torch.where(nobody[:, None], self.nobody.to(who.dtype), who)
 

@@ -1,10 +1,11 @@
-"""The masked transformer: sees a token grid with holes, predicts one stream at a time."""
+"""The masked transformer: sees a token grid with holes, predicts it stage by stage."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from maskaudio.errors import MaskaudioError
 from maskaudio.networks.attention import check_heads, rotary_table
 from maskaudio.networks.layer import Layer
 from maskaudio.networks.neighbours import Neighbours
@@ -32,9 +33,12 @@ class TransformerConfig:
     dropout: float = 0.1
     prior: bool = False
     neighbours: int = 0  # rank of the tables, see networks/neighbours.py; 0: none
+    stages: int = 0  # the last of them fills all streams that are left at once; 0: every stream has its own
 
     def __post_init__(self) -> None:
         check_heads(self.dim, self.heads)
+        if not 0 <= self.stages <= self.streams:
+            raise MaskaudioError(f"stages: {self.stages}: {self.streams} streams have at most as many")
 
 
 @dataclass(frozen=True)
@@ -68,12 +72,12 @@ class Condition:
 
 
 class MaskedTransformer(nn.Module):
-    """Codes [B, K, T] with masked cells (token `vocab`) → logits of one stream."""
+    """Codes [B, K, T] with masked cells (token `vocab`) → logits of the streams of one stage."""
 
     def __init__(self, config: TransformerConfig):
         super().__init__()
         c = self.config = config
-        self.vocab, self.streams = c.vocab, c.streams
+        self.vocab, self.streams, self.stages = c.vocab, c.streams, c.stages or c.streams
         self.embed = nn.ModuleList(nn.Embedding(c.vocab + 1, c.dim) for _ in range(c.streams))
         self.stage = nn.Embedding(c.streams, c.dim)
         self.causal = nn.Parameter(torch.zeros(c.dim))  # says: left to right
@@ -121,7 +125,7 @@ class MaskedTransformer(nn.Module):
         causal: bool = False,
         valid: Tensor | None = None,
     ) -> Tensor:
-        """codes [B, K, T] → features [B, T, dim] for stream `stage`; `valid` [B, T] marks real frames."""
+        """codes [B, K, T] → features [B, T, dim] for `stage`; `valid` [B, T] marks real frames."""
         reach = self.config.reach if codes.shape[2] > 2 * self.config.reach + 1 else None
         window = self.config.window if stage > 0 else reach
         x = self.embedded(codes)
@@ -146,25 +150,29 @@ class MaskedTransformer(nn.Module):
             )
         return self.norm(x)
 
+    def streams_of(self, stage: int) -> range:
+        """The streams that `stage` fills: one, or in the last stage all that are left."""
+        return range(stage, self.streams if stage == self.stages - 1 else stage + 1)
+
     def embedded(self, codes: Tensor) -> Tensor:
         """codes [B, K, T] → the sum of their embeddings [B, T, dim]."""
         return sum(table(codes[:, k]) for k, table in enumerate(self.embed))
 
     @torch.no_grad()
     def start_near(self, values: Tensor) -> None:
-        """Begin with embeddings and heads in which codes of like values are alike: values [vocab, D].
+        """Begin with embeddings and heads in which codes of like values are alike: values [K, vocab, D].
 
         What is learned of one code then holds for its neighbours, too; masks are no louder than codes.
         """
         dim = self.config.dim
         size = self.streams**-0.5
-        for table, head in zip(self.embed, self.heads, strict=True):
-            table.weight[: self.vocab] = size * alike(values, dim)
+        for table, head, own in zip(self.embed, self.heads, values, strict=True):
+            table.weight[: self.vocab] = size * alike(own, dim)
             table.weight[self.vocab] = size * torch.randn(dim)
-            head.weight += 0.5 * dim**-0.5 * alike(values, dim)
+            head.weight += 0.5 * dim**-0.5 * alike(own, dim)
 
     def logits(self, codes: Tensor, stage: int, condition: Condition, cells: Tensor) -> Tensor:
-        """Logits [cells.sum(), vocab] of stream `stage` at the frames `cells` (bool [B, T]).
+        """Logits [cells.sum(), S, vocab] of the S streams of `stage` at the frames `cells` (bool [B, T]).
 
         The grid may lie on the CPU whatever the network runs on; the logits always come back there, where
         the drawing is done.
@@ -183,16 +191,19 @@ class MaskedTransformer(nn.Module):
     ) -> Tensor:
         """The same where everything is on one device: what text, neighbours and transformer say, added."""
         features = self(codes, stage, condition, causal=causal, valid=valid)
-        logits = self.heads[stage](features[cells]).float()
+        scored = features[cells]
+        streams = self.streams_of(stage)
+        logits = torch.stack([self.heads[k](scored) for k in streams], 1).float()
         if condition.prior is not None:
-            logits = logits + condition.prior[cells.nonzero()[:, 0], stage].float()
+            logits = logits + condition.prior[cells.nonzero()[:, 0], streams.start : streams.stop].float()
         if self.neighbours is not None:
-            logits = logits + self.neighbours(codes, stage, cells, causal).float()
+            tables = [self.neighbours(codes, k, cells, causal) for k in streams]
+            logits = logits + torch.stack(tables, 1).float()
         return logits
 
 
 def alike(values: Tensor, dim: int) -> Tensor:
     """Random rows [n, dim] of size 1: half their own, half shared with rows of like `values` [n, D]."""
-    values = (values - values.mean(0)) / values.std(0)
+    values = (values - values.mean(0)) / values.std(0).clamp(min=1e-6)
     shared = values @ torch.randn(values.shape[1], dim) / values.shape[1] ** 0.5
     return (shared + torch.randn_like(shared)) / 2**0.5

@@ -26,8 +26,10 @@ from maskaudio.pipelines.speech_model import (
     SLOWEST,
     SpeechModel,
     load,
+    natural_frames,
     speak_tokens,
     understood,
+    unit_features,
     unit_frames,
     voice_pace,
     voice_tokens,
@@ -181,7 +183,7 @@ def utterances(
         sentences = [first, *script]
         pauses = sum(s.pause for s in sentences)
         spoken = [units(s.phones) for s in sentences if s.phones]
-        natural = sum(float(unit_frames(speech, u).sum()) for u in spoken) / speech.codec.frame_rate
+        natural = sum(natural_frames(speech, u) for u in spoken) / speech.codec.frame_rate
         least = math.ceil(10 * (pauses + natural / FASTEST)) / 10
         most = math.floor(10 * (pauses + natural / SLOWEST)) / 10
         if not least <= manner.duration <= most:
@@ -207,8 +209,9 @@ def _say(
     if not sentence.phones:  # a pause at the beginning
         return Audio(np.zeros((1, 0), np.float32), rate), ()
     said = units(sentence.phones)
-    durations = unit_frames(speech, said) / manner.speed
-    asked = what_is_asked(speech, said, durations)
+    features = unit_features(speech, said)
+    durations = unit_frames(speech, features) / manner.speed
+    asked = what_is_asked(speech, features, durations)
     semantic_plan, acoustic_plan = manner.plans(speech)
     best, best_score = None, -math.inf
     for start in range(0, manner.candidates, TOGETHER):
@@ -256,9 +259,7 @@ def faded(wave: np.ndarray, rate: int) -> np.ndarray:
 def _words(
     sentence: Sentence, said: Units, durations: Tensor, speech: SpeechModel
 ) -> tuple[tuple[str, float, float], ...]:
-    """The words of a sentence with their times, where as many words are written as are spoken; else all as
-    one.
-    """
+    """The words of a sentence with their times; all as one where more or fewer are written than spoken."""
     edges = durations.cumsum(0).numpy() / speech.codec.frame_rate
     starts, ends = edges[:-2], edges[1:-1]
     groups: list[list[int]] = [[]]

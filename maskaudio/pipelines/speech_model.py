@@ -102,22 +102,29 @@ def load(model: str | Path = "speech", device: str = "cpu") -> SpeechModel:
             raise MaskaudioError(
                 f"{folder}: made for {what} {hash_then}, this one is {hash_now}; train it again"
             )
-    if not len(companions.acoustic.stages) == network.acoustic.streams <= codec.streams:
+    stages_fit = len(companions.acoustic.stages) == network.acoustic.stages
+    if not (stages_fit and network.acoustic.streams <= codec.streams):
         raise MaskaudioError(f"{folder}/config.json: streams of plan, network and codec do not fit")
     return SpeechModel(
         folder.name, folder, network, codec, tokeniser, companions.semantic, companions.acoustic
     )
 
 
-def unit_frames(speech: SpeechModel, said: Units) -> Tensor:
-    """How many frames each unit of a sentence, and the gaps before and after it, take: [n + 2]."""
-    with torch.inference_mode():
-        return speech.network.durations(speech.network.text(*_framed(speech, said)))[0].cpu()
+@torch.inference_mode()
+def unit_features(speech: SpeechModel, said: Units) -> Tensor:
+    """What the text reader makes of a sentence, with a gap before and after it: [1, n + 2, dim]."""
+    parts = (said.index, said.stress, said.long)
+    return speech.network.text(*(torch.from_numpy(np.pad(x, 1))[None].to(speech.device) for x in parts))
 
 
-def what_is_asked(speech: SpeechModel, said: Units, durations: Tensor) -> Tensor:
+@torch.inference_mode()
+def unit_frames(speech: SpeechModel, features: Tensor) -> Tensor:
+    """How many frames each unit of a sentence, and the gaps around it, take: [n + 2]."""
+    return speech.network.durations(features)[0].cpu()
+
+
+def what_is_asked(speech: SpeechModel, features: Tensor, durations: Tensor) -> Tensor:
     """What each frame is to say where units last `durations` [n + 2] frames: [1, T, dim]."""
-    features = speech.network.text(*_framed(speech, said))
     frames = max(1, round(float(durations.sum())))
     return speech.network.asked(features, durations[None].to(speech.device), frames)
 
@@ -130,10 +137,16 @@ def speak_tokens(speech: SpeechModel, asked: Tensor, plan: Plan, seeds: list[int
     if plan.stages[0].guidance != 1.0:
         dropped = torch.ones(count, dtype=torch.bool, device=speech.device)
         unconditional = network.text_condition(asked, dropped)
-    grid = Grid.blank(count, 1, asked.shape[1])
-    return decode(
-        network.semantic, grid, network.text_condition(asked), plan, seeds, unconditional=unconditional
-    )[:, 0]
+    codes = decode(
+        network.semantic,
+        Grid.blank(count, 1, asked.shape[1]),
+        network.text_condition(asked),
+        plan,
+        seeds,
+        unconditional=unconditional,
+        values=speech.tokeniser.values().cpu(),
+    )
+    return codes[:, 0]
 
 
 def voice_tokens(
@@ -170,16 +183,21 @@ def voice_tokens(
         unconditional = network.speech_condition(tokens, who, dropped)
     condition = network.speech_condition(tokens, who, **text)
     codes = decode(
-        network.acoustic, grid, condition, plan, seeds, unconditional=unconditional, observer=observer
+        network.acoustic,
+        grid,
+        condition,
+        plan,
+        seeds,
+        unconditional=unconditional,
+        values=speech.codec.values()[:streams].cpu(),
+        observer=observer,
     )
     return codes[:, :, prompt:]
 
 
 @torch.inference_mode()
 def voice_pace(speech: SpeechModel, voice: Voice, text: str | None, language: str) -> float:
-    """How fast the clip of a voice is spoken, 1 being the model's own pace; from `text` or the phones heard
-    in it.
-    """
+    """How fast a voice's clip is spoken, 1 being the model's pace; from its `text` or the phones heard."""
     if text is not None:
         said = units(" ".join(s.phones for s in read_script(text, language=language)))
     else:
@@ -187,8 +205,13 @@ def voice_pace(speech: SpeechModel, voice: Voice, text: str | None, language: st
         said = units("".join(PHONES[i] for i in spelled(log_p, len(log_p))))
     if not len(said):
         raise UsageError(f"voice '{voice.name}': no words are heard in it; give --speed a number")
-    pace = float(unit_frames(speech, said).sum()) / len(voice.semantic)
+    pace = natural_frames(speech, said) / len(voice.semantic)
     return min(FASTEST, max(SLOWEST, pace))
+
+
+def natural_frames(speech: SpeechModel, said: Units) -> float:
+    """Frames of a sentence at a pace of 1."""
+    return float(unit_frames(speech, unit_features(speech, said)).sum())
 
 
 def understood(tokeniser: SpeechTokeniser, waves: Tensor, said: Units) -> Tensor:
@@ -201,10 +224,3 @@ def understood(tokeniser: SpeechTokeniser, waves: Tensor, said: Units) -> Tensor
         log_p.transpose(0, 1), phones, lengths, counts, NOTHING, reduction="none"
     )
     return -loss / counts
-
-
-def _framed(speech: SpeechModel, said: Units) -> tuple[Tensor, Tensor, Tensor]:
-    """Index, stress and length [1, n + 2] of units with a gap before and after them, as in training."""
-    return tuple(
-        torch.from_numpy(np.pad(x, 1))[None].to(speech.device) for x in (said.index, said.stress, said.long)
-    )

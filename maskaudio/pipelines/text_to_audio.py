@@ -151,6 +151,7 @@ def generate(
         plan,
         seeds,
         unconditional=unconditional,
+        values=sound.codec.values().cpu(),
         observer=observer,
     )
     waves = sound.codec.decode(codes.to(sound.device))[:, :, :samples].float().cpu().numpy()

@@ -24,9 +24,7 @@ CLIPPED = 0.01  # share of samples at full scale from which a clip is called cli
 
 @dataclass(frozen=True, eq=False)
 class Voice:
-    """acoustic [K, T] and semantic [T] tokens of a clip, the hashes of what made them, and what is known of
-    it.
-    """
+    """acoustic [K, T] and semantic [T] tokens of a clip, hashes of what made them, what is known of it."""
 
     name: str
     acoustic: Tensor
@@ -52,9 +50,7 @@ class Voice:
 
     @classmethod
     def load(cls, path: Path) -> "Voice":
-        """Read a voice file. Raises UsageError where there is none, MaskaudioError where it is foreign or
-        cut.
-        """
+        """Read a voice file. Raises UsageError where there is none, MaskaudioError where it is damaged."""
         from safetensors.torch import load_file
 
         about = read_voice_notes(path)
@@ -75,8 +71,7 @@ def voice_from_clip(
     """The voice of a clip of any rate and number of channels, 2 to 30 s of speech.
 
     Silence at its ends goes, its loudness becomes that of our speech, its first 10 s are kept. Raises
-    UsageError
-    with the reason where nobody can be heard well enough.
+    UsageError with the reason where nobody can be heard well enough.
     """
     wave, rate = clip.samples.mean(0), clip.sample_rate
     if not plausible_rate(rate):
@@ -109,8 +104,7 @@ def speech_likeness(tokeniser: SpeechTokeniser, semantic: Tensor) -> float:
     """How sure the tokeniser is of the phones it hears in tokens [1, 1, T], 0 to 1; 0 where it hears too few.
 
     The mean probability of the likeliest phone over the frames that are not silence. People say 5 to 25
-    phones
-    a second.
+    phones a second.
     """
     heard = tokeniser.hear(semantic)[0].exp()
     best, which = heard.max(-1)

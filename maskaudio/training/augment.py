@@ -11,9 +11,7 @@ from maskaudio.codec.mel import FLOOR
 
 
 def vary(mel: Tensor, sample_rate: int, generator: torch.Generator) -> Tensor:
-    """log-mel [B, n_mels, F] as another throat, microphone and room would give it; phones stay where they
-    are.
-    """
+    """log-mel [B, n_mels, F] as another throat, microphone and room would give it, phones in place."""
     mel = warp(mel, _uniform(len(mel), 0.82, 1.22, generator), sample_rate)
     mel = mel + _curve(mel, 0.4, generator) + _uniform(len(mel), -1.5, 0.5, generator)[:, None, None]
     noisy = torch.rand(len(mel), generator=generator) < 0.4

@@ -53,7 +53,7 @@ class SoundLoss(nn.Module):
         transformer = self.network.transformer
         logits = transformer.score(codes, k, condition, scored, causal=bool(causal))
         smoothing = self.smoothing if self.training else 0.0
-        loss = F.cross_entropy(logits, target[scored], label_smoothing=smoothing)
+        loss = F.cross_entropy(logits[:, 0], target[scored], label_smoothing=smoothing)
         return {"loss": loss}
 
 
@@ -126,7 +126,7 @@ def new_network(recipe: SoundRecipe, codec: Codec) -> SoundNetwork:
     if not 1 <= streams <= codec.streams:
         raise UsageError(f"streams: {streams}: the codec '{codec.name}' has {codec.streams}")
     grid = {"streams": streams, "vocab": codec.vocab, "condition_dim": recipe.text.dim}
-    grid["prior"] = recipe.prior is not None
+    grid |= {"prior": recipe.prior is not None, "stages": 0}
     transformer = from_dict(TransformerConfig, recipe.transformer | grid, "transformer")
     torch.manual_seed(recipe.training.seed)
     return SoundNetwork(SoundConfig(transformer, recipe.text))

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from maskaudio.checkpoints.folder import build, save_model
 from maskaudio.checkpoints.registry import find_model, lasting_name, read_config
 from maskaudio.codec.load import load_codec, load_tokeniser
-from maskaudio.codec.neural import NeuralCodec
 from maskaudio.codec.protocol import Codec
 from maskaudio.codec.semantic import SpeechTokeniser
 from maskaudio.config import from_dict, to_dict
@@ -31,11 +30,11 @@ from maskaudio.training.trainer import main_process_first, train
 
 
 class SpeechLoss(nn.Module):
-    """Cross-entropy on the hidden cells of one stream of either stage; durations beside stage 1."""
+    """Cross-entropy on the hidden cells of one stage of either network; durations beside stage 1."""
 
-    def __init__(self, network: SpeechNetwork, smoothing: float = 0.05):
+    def __init__(self, network: SpeechNetwork):
         super().__init__()
-        self.network, self.smoothing = network, smoothing
+        self.network = network
 
     def forward(self, **batch: Tensor) -> dict[str, Tensor]:
         """See SpeechTask for what stands in the batches of either stage."""
@@ -59,7 +58,7 @@ class SpeechLoss(nn.Module):
         timing = network.durations.loss(features, durations, unit_valid)
         asked = network.asked(features, durations, codes.shape[2])
         condition = network.text_condition(asked, dropped, valid)
-        loss = self._entropy(network.semantic.score(codes, 0, condition, scored, valid=valid), target[scored])
+        loss = entropy(network.semantic.score(codes, 0, condition, scored, valid=valid), target, scored)
         return {"loss": loss + 0.3 * timing, "text": loss.detach(), "durations": timing.detach()}
 
     def speech(
@@ -83,11 +82,16 @@ class SpeechLoss(nn.Module):
         asked = network.asked(network.text(index, stress, long, unit_valid), durations, said.shape[1])
         condition = network.speech_condition(said, network.voice_of(voice, nobody), unsaid, asked, told)
         logits = network.acoustic.score(codes, int(stage), condition, scored)
-        loss = self._entropy(logits, target[scored])
+        loss = entropy(logits, target, scored)
         return {"loss": loss, "speech": loss.detach()}
 
-    def _entropy(self, logits: Tensor, target: Tensor) -> Tensor:
-        return F.cross_entropy(logits, target, label_smoothing=self.smoothing if self.training else 0.0)
+
+def entropy(logits: Tensor, target: Tensor, scored: Tensor) -> Tensor:
+    """Cross-entropy of logits [scored.sum(), S, vocab] with target [B, S, T] in the frames `scored` [B, T].
+
+    Nothing is smoothed: what decoding averages over are these probabilities.
+    """
+    return F.cross_entropy(logits.flatten(0, 1), target.transpose(1, 2)[scored].flatten())
 
 
 def train_speech(
@@ -120,7 +124,7 @@ def train_speech(
     average = train(module, task, recipe.training, run / "training", resume=resume, device=device, **options)
     module.load_state_dict(average, strict=False)
     folder = run / "model"
-    semantic, acoustic = default_plans(network.acoustic.streams, recipe.span)
+    semantic, acoustic = default_plans(network.acoustic.stages, recipe.span)
     extra = {
         "about": recipe.about | {"parameters": sum(p.numel() for p in network.parameters())},
         "codec": lasting_name(recipe.codec),
@@ -151,12 +155,11 @@ def speech_task(
     return SpeechTask(
         train,
         valid,
-        network.acoustic.streams,
+        network.acoustic,
         network.semantic.vocab,
-        network.acoustic.vocab,
-        recipe.span,
-        recipe.frames,
-        codec.frame_rate,
+        span=recipe.span,
+        frames=recipe.frames,
+        frame_rate=codec.frame_rate,
         seed=recipe.training.seed,
     )
 
@@ -172,13 +175,13 @@ def known_network(model: str, codec: Codec, tokeniser: SpeechTokeniser) -> Speec
     return build(SpeechNetwork, SpeechConfig, folder, "speech").train()
 
 
-def default_plans(streams: int, span: int) -> tuple[Plan, Plan]:
+def default_plans(stages: int, span: int) -> tuple[Plan, Plan]:
     """How a freshly trained model decodes its two stages."""
     # cool: what is said and whose voice it is decide nearly all, and drawing widely only blurs the words
     first = StagePlan(6, temperature=0.35, last_temperature=0.15, guidance=2.0)
     coarse = StagePlan(8, temperature=0.4, last_temperature=0.2, guidance=2.0)
-    fine = StagePlan(1, temperature=0.25, last_temperature=0.25)
-    return Plan((first,), span), Plan((coarse, *[fine] * (streams - 1)), span)
+    fine = StagePlan(1, temperature=1.0, last_temperature=1.0, average=True)
+    return Plan((first,), span), Plan((coarse, *[fine] * (stages - 1)), span)
 
 
 def new_network(recipe: SpeechRecipe, codec: Codec, tokeniser: SpeechTokeniser) -> SpeechNetwork:
@@ -199,9 +202,7 @@ def new_network(recipe: SpeechRecipe, codec: Codec, tokeniser: SpeechTokeniser) 
     network = SpeechNetwork(
         SpeechConfig(dim=recipe.dim, **{k: from_dict(TransformerConfig, v, k) for k, v in shapes.items()})
     )
-    values = tokeniser.quantiser.entry_values()
-    network.semantic.start_near(values)
-    network.said.weight.data = alike(values, recipe.dim)
-    if isinstance(codec, NeuralCodec):
-        network.acoustic.start_near(codec.quantiser.entry_values())
+    network.semantic.start_near(tokeniser.values())
+    network.said.weight.data = alike(tokeniser.values()[0], recipe.dim)
+    network.acoustic.start_near(codec.values()[:streams])
     return network

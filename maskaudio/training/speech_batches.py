@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from maskaudio.decoding.spans import masked_share, training_mask
+from maskaudio.networks.transformer import MaskedTransformer
 from maskaudio.training.speech_store import SpeechStore
 from maskaudio.training.spoken import Spoken
 
@@ -16,13 +17,12 @@ PROMPTS = (50, 75, 75, 100, 125)  # frames of a prompt
 
 @dataclass
 class SpeechTask:
-    """Batches of stage 1 (text → semantic) and of one stream of stage 2 (semantic → acoustic), in turn."""
+    """Batches of stage 1 (text → semantic) and of a stage of the acoustic network, in turn."""
 
     train: SpeechStore
     valid: SpeechStore
-    streams: int  # acoustic ones
+    acoustic: MaskedTransformer  # says which stage fills which streams, of how many codes
     semantic_vocab: int
-    acoustic_vocab: int
     span: int
     frames: int  # in a batch, over all clips
     frame_rate: float
@@ -56,7 +56,7 @@ class SpeechTask:
         dropped = torch.from_numpy(rng.random(len(picks)) < 0.1)
         return batch | {
             "codes": codes.masked_fill(hidden, self.semantic_vocab)[:, None],
-            "target": clean,
+            "target": clean[:, None],
             "scored": hidden,
             "dropped": dropped,
         }
@@ -75,7 +75,7 @@ class SpeechTask:
         revealed = rng.random() < 0.8
         count = max(1, self.frames // (frames + prompt * revealed))
         targets = rng.choice(self.targets[self.train.lengths[self.targets] >= frames], count)
-        stage = int(rng.choice(self.streams, p=_stage_weights(self.streams)))
+        stage = int(rng.choice(self.acoustic.stages, p=_stage_weights(self.acoustic.stages)))
         batch, grid = self.scene(self.train, targets, frames, prompt, revealed, rng)
         share = torch.tensor([masked_share("cosine", u) for u in rng.random(count)])
         masked = training_mask(share, frames, self._span(rng), generator)
@@ -84,7 +84,7 @@ class SpeechTask:
         batch["nobody"] = torch.from_numpy(rng.random(count) < 0.1)
         batch["unsaid"] = torch.from_numpy(rng.random(count) < 0.1)
         clean = grid[:, 1:]
-        return batch | self.hide(_corrupt(clean, self.acoustic_vocab, 0.1, rng), clean, masked, stage)
+        return batch | self.hide(_corrupt(clean, self.acoustic.vocab, 0.1, rng), clean, masked, stage)
 
     def scene(
         self,
@@ -119,18 +119,17 @@ class SpeechTask:
         return _units(said) | batch | {"nobody": nobody, "unsaid": nobody}, grid
 
     def hide(self, shown: Tensor, clean: Tensor, masked: Tensor, stage: int) -> dict[str, Tensor]:
-        """Grids [B, K, T] with `masked` [B, F] of stream `stage`, and all later ones, hidden in the last F
-        frames.
-        """
+        """Grids [B, K, T]: hidden in the last F frames are `masked` [B, F] of `stage`, and all later ones."""
         start = clean.shape[2] - masked.shape[1]
+        own = self.acoustic.streams_of(stage)
         hidden = torch.zeros_like(clean, dtype=torch.bool)
-        hidden[:, stage, start:] = masked
-        hidden[:, stage + 1 :, start:] = True
+        hidden[:, own.start : own.stop, start:] = masked[:, None]
+        hidden[:, own.stop :, start:] = True
         scored = torch.zeros(clean.shape[0], clean.shape[2], dtype=torch.bool)
         scored[:, start:] = masked
         return {
-            "codes": shown.masked_fill(hidden, self.acoustic_vocab),
-            "target": clean[:, stage],
+            "codes": shown.masked_fill(hidden, self.acoustic.vocab),
+            "target": clean[:, own.start : own.stop],
             "scored": scored,
             "stage": torch.tensor(stage),
         }
@@ -157,7 +156,8 @@ class SpeechTask:
                 )
                 hidden &= batch["valid"]
                 codes = clean.masked_fill(hidden, self.semantic_vocab)[:, None]
-                done = run(batch | {"codes": codes, "target": clean, "scored": hidden, "dropped": nobody})
+                told = {"codes": codes, "target": clean[:, None], "scored": hidden, "dropped": nobody}
+                done = run(batch | told)
                 figures[f"text_at{round(100 * share)}"] = done["text"]
             figures["durations"] = done["durations"]
         rng = np.random.default_rng(3)
@@ -165,7 +165,7 @@ class SpeechTask:
         targets = rng.permutation(np.flatnonzero(self.valid.lengths >= frames))[:48]
         asked, grid = self.scene(self.valid, targets, frames, 75, True, rng)
         everything = torch.ones(len(grid), frames, dtype=torch.bool)
-        for stage in range(self.streams):
+        for stage in range(self.acoustic.stages):
             figures[f"stage{stage}"] = run(self.hide(grid[:, 1:], grid[:, 1:], everything, stage) | asked)[
                 "speech"
             ]
@@ -234,6 +234,6 @@ def _pad(rows: list[Tensor]) -> Tensor:
     return nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
 
-def _stage_weights(streams: int) -> np.ndarray:
-    weights = np.array([2.5, *[1.0] * (streams - 1)])
+def _stage_weights(stages: int) -> np.ndarray:
+    weights = np.array([1.5, *[1.0] * (stages - 1)])
     return weights / weights.sum()

@@ -1,6 +1,4 @@
-"""The tokens of every speech clip, semantic and acoustic in one grid, in its own voice and in others made of
-it.
-"""
+"""The tokens of every speech clip, semantic and acoustic in one grid, in its own voice and in new ones."""
 
 import hashlib
 import json
@@ -35,8 +33,7 @@ class Both:
 
 @dataclass
 class SpeechStore:
-    """`grid(i)` [1 + K, T]: item i is a clip in one of its takes, of `speaker[i]`, saying `said[i]` or
-    unknown.
+    """`grid(i)` [1 + K, T]: item i is a clip in one of its takes, of `speaker[i]`, saying `said[i]`.
 
     `rooms[i]`: the item that is the same clip heard from afar, or i itself.
     """
@@ -63,8 +60,7 @@ class SpeechStore:
 def store_speech(
     store: AudioStore, both: Both, path: Path, *, takes: int = 1, rooms: bool = False
 ) -> SpeechStore:
-    """Encode all clips of `store` into `path` (or reuse it): as they are, then `takes` − 1 times in new
-    voices.
+    """Encode all clips of `store` into `path` (or reuse it): as they are, then in `takes` − 1 new voices.
 
     A new voice is the old one played faster or slower: pitch and formants move together, the same way for all
     clips of a speaker. With `rooms` every clip comes once more as a microphone far away hears it.

@@ -25,8 +25,7 @@ class TokeniserLoss(nn.Module):
     """CTC before and behind the quantiser, phones frame by frame, and the course of the spectrum.
 
     The last one keeps melody and loudness in the tokens: the mel spectrogram is to be told from the tokens
-    and
-    one vector of the whole clip. The vector may say who speaks, so that the tokens need not.
+    and one vector of the whole clip. The vector may say who speaks, so that the tokens need not.
     """
 
     def __init__(self, tokeniser: SpeechTokeniser):
@@ -39,9 +38,7 @@ class TokeniserLoss(nn.Module):
     def forward(
         self, mel: Tensor, valid: Tensor, classes: Tensor, phones: Tensor, phone_count: Tensor
     ) -> dict[str, Tensor]:
-        """mel [B, n_mels, F], valid bool [B, T], classes [B, 2T] (−1: unknown), phones [B, n] and their
-        count.
-        """
+        """mel [B, n_mels, F], valid bool [B, T], classes [B, 2T] (−1: unknown), phones [B, n], how many."""
         heard = self.tokeniser.listen(mel, valid)
         lengths = valid.sum(1)
         figures = {

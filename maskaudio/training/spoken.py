@@ -15,9 +15,7 @@ TICK = 0.025  # seconds; the corpus counts durations in it
 
 @dataclass(frozen=True, eq=False)
 class Spoken:
-    """The units of a clip; `edges` [n + 1] are the seconds at which each begins and the last one ends, or
-    None.
-    """
+    """The units of a clip; `edges` [n + 1], or None: the seconds at which each begins, and the end."""
 
     units: Units
     edges: np.ndarray | None

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from maskaudio.decoding.engine import Grid, decode
 from maskaudio.decoding.plan import Plan, StagePlan, default_plan, make_plan, split_steps
+from maskaudio.decoding.samplers import nearest
 from maskaudio.errors import UsageError
 
 VOCAB = 11
@@ -19,16 +20,21 @@ class Oracle:
 
     vocab = VOCAB
 
-    def __init__(self):
-        self.rows, self.passes = [], []
+    def __init__(self, stages=None):
+        self.rows, self.passes, self.stages = [], [], stages
+
+    def streams_of(self, stage):
+        return range(stage, 3 if stage + 1 == self.stages else stage + 1)
 
     def logits(self, codes, stage, condition, cells):
-        assert (codes[:, stage][cells] == VOCAB).all(), "asked for a cell that is known"
+        streams = self.streams_of(stage)
+        own = codes[:, streams.start : streams.stop].transpose(1, 2)
+        assert (own[cells] == VOCAB).any(1).all(), "asked for a frame that is known"
         self.rows.append(int(cells.sum()))
         self.passes.append(codes.shape[0])
-        want = (torch.arange(codes.shape[2]) + stage) % VOCAB
+        want = (torch.arange(codes.shape[2])[:, None] + torch.tensor(streams)) % VOCAB
         logits = 12.0 * torch.nn.functional.one_hot(want, VOCAB).float()
-        return (logits * condition)[None].expand(len(codes), -1, -1)[cells]
+        return (logits * condition)[None].expand(len(codes), -1, -1, -1)[cells]
 
     def join(self, first, second):
         return first
@@ -66,6 +72,27 @@ def test_known_cells_never_change_and_all_others_are_filled(frames, steps, seed,
 def test_it_finds_what_the_network_wants():
     out = decode(Oracle(), Grid.blank(1, 2, 20), 1.0, plan(5, 2, last_temperature=0.1), [0])
     assert torch.equal(out[0, 1], (torch.arange(20) + 1) % VOCAB)
+
+
+@given(frames=st.integers(1, 30), seed=st.integers(0, 10**6), average=st.booleans())
+@settings(deadline=None)
+def test_the_last_stage_fills_all_streams_that_are_left(frames, seed, average):
+    generator = torch.Generator().manual_seed(seed)
+    codes = torch.randint(0, VOCAB, (2, 3, frames), generator=generator)
+    known = torch.rand(2, 3, frames, generator=generator) < 0.3
+    values = torch.eye(VOCAB).expand(3, -1, -1)
+    stages = Plan((StagePlan(2), StagePlan(2, temperature=0.1, last_temperature=0.1, average=average)), 2)
+    out = decode(Oracle(stages=2), Grid(codes, known), 1.0, stages, [1, 2], values=values)
+    assert torch.equal(out[known], codes[known])
+    want = (torch.arange(frames)[None] + torch.arange(3)[:, None]) % VOCAB
+    late = ~known[:, 1:]
+    assert torch.equal(out[:, 1:][late], want[None, 1:].expand(2, -1, -1)[late])
+
+
+def test_an_average_is_the_code_nearest_to_the_mean():
+    values = torch.tensor([[0.0], [1.0], [2.0], [3.0]])[None]
+    p = torch.tensor([[[0.5, 0.0, 0.0, 0.5 - 1e-3]], [[0.0, 0.9, 0.1, 0.0]]]).double()
+    assert nearest(p, values).tolist() == [[1], [1]]
 
 
 def test_only_masked_cells_are_asked_for_and_fewer_each_step():

@@ -31,7 +31,9 @@ def corpus(tmp_path):
     ):
         wave = 0.1 * rng.standard_normal(4 * 24000)
         soundfile.write(tmp_path / f"{number}.wav", wave, 24000)
-        lines.append({"file": f"{number}.wav", "text": f"Line {number}.", "speaker": speaker, "split": split})
+        timing = {"symbols": "lˈIn.", "durations": [30, 40, 40, 20, 30]}
+        text = {"text": f"Line {number}."} | timing
+        lines.append({"file": f"{number}.wav", "speaker": speaker, "split": split} | text)
     soundfile.write(tmp_path / "t.wav", wave, 24000)
     lines.append({"file": "t.wav", "text": "Known.", "speaker": "c", "split": "train"})
     (tmp_path / "metadata.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
@@ -41,10 +43,10 @@ def corpus(tmp_path):
 def test_prompts_are_no_clips_that_count(corpus):
     clips, prompts = rows.scene(corpus)
     assert {len(w) for w in prompts.values()} == {3 * 24000} and set(prompts) == {"a", "b"}
-    assert [text for text, _, _ in clips] == ["Line 1.", "Line 3."]
+    assert [clip.fields["text"] for clip, _ in clips] == ["Line 1.", "Line 3."]
 
 
-@pytest.mark.parametrize("row", ["corpus", "codec"])
+@pytest.mark.parametrize("row", ["corpus", "codec", "semantic", "timed"])
 def test_a_row_and_its_manifest(corpus, tmp_path, monkeypatch, capsys, row):
     model = tiny_speech_model(tmp_path / "model")
     command = [
@@ -58,6 +60,7 @@ def test_a_row_and_its_manifest(corpus, tmp_path, monkeypatch, capsys, row):
         str(model),
     ]
     monkeypatch.setattr(sys, "argv", command)
+    monkeypatch.setattr("maskaudio.pipelines.voices.SPEECH_LIKE", 0.0)  # a tiny tokeniser knows no speech
     rows.main()
     lines = [json.loads(line) for line in (tmp_path / f"{row}.jsonl").read_text().splitlines()]
     assert [line["text"] for line in lines] == ["Line 1.", "Line 3."]
@@ -65,3 +68,18 @@ def test_a_row_and_its_manifest(corpus, tmp_path, monkeypatch, capsys, row):
         for name in ("file", "prompt"):
             assert soundfile.info(tmp_path / line[name]).samplerate == 24000
     assert "2 clips, 8 s" in capsys.readouterr().out
+
+
+def test_sentences_come_with_a_mute_manifest(corpus, tmp_path, monkeypatch):
+    model = tiny_speech_model(tmp_path / "model")
+    command = ["benchmarks.speech", "speak", "--speech", str(corpus), "--out", str(tmp_path), "--count", "2"]
+    monkeypatch.setattr(sys, "argv", [*command, "--model", str(model)])
+    monkeypatch.setattr("maskaudio.pipelines.voices.SPEECH_LIKE", 0.0)
+    rows.main()
+    own, mute = (
+        [json.loads(line) for line in (tmp_path / name).read_text().splitlines()]
+        for name in ("speak.jsonl", "speak-mute.jsonl")
+    )
+    assert [x["file"] for x in own] == [x["file"] for x in mute]
+    assert [x["text"] for x in own] == [x["text"] for x in mute][::-1]
+    assert all(a["prompt"] != b["prompt"] for a, b in zip(own, mute, strict=True))

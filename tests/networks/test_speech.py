@@ -30,11 +30,11 @@ def test_semantic_logits_follow_the_text_unless_it_is_dropped():
 
 def test_acoustic_logits_follow_tokens_and_voice():
     net = network()
-    codes = torch.full((1, 2, 10), 16)
+    codes = torch.full((1, 3, 10), 16)
     cells = torch.ones(1, 10, dtype=torch.bool)
 
     def logits(token, voice, dropped=False):
-        who = net.voice_of(torch.full((1, 2, 30), voice))
+        who = net.voice_of(torch.full((1, 3, 30), voice))
         tokens = torch.full((1, 10), token)
         condition = net.speech_condition(tokens, who, torch.tensor([dropped]))
         return net.acoustic.score(codes, 0, condition, cells)
@@ -47,8 +47,8 @@ def test_acoustic_logits_follow_tokens_and_voice():
 
 def test_what_is_asked_counts_where_it_is_told():
     net = network()
-    codes, cells = torch.full((1, 2, 10), 16), torch.ones(1, 10, dtype=torch.bool)
-    who, tokens = net.voice_of(torch.full((1, 2, 30), 3)), torch.zeros(1, 10, dtype=torch.long)
+    codes, cells = torch.full((1, 3, 10), 16), torch.ones(1, 10, dtype=torch.bool)
+    who, tokens = net.voice_of(torch.full((1, 3, 30), 3)), torch.zeros(1, 10, dtype=torch.long)
 
     def logits(seed, told):
         asked = torch.randn(1, 10, 16, generator=torch.Generator().manual_seed(seed))
@@ -64,7 +64,7 @@ def test_what_is_asked_counts_where_it_is_told():
 
 def test_two_conditions_join_and_split():
     net = network()
-    who = net.voice_of(torch.randint(0, 16, (2, 2, 30)))
+    who = net.voice_of(torch.randint(0, 16, (2, 3, 30)))
     whole = net.speech_condition(torch.randint(0, 16, (2, 7)), who)
     one, two = whole.split(1)
     again = net.acoustic.join(one, two)
@@ -74,7 +74,7 @@ def test_two_conditions_join_and_split():
 def test_entries_of_like_values_start_alike():
     net = network()
     values = torch.linspace(-1, 1, 16)[:, None]
-    net.acoustic.start_near(values)
+    net.acoustic.start_near(values.expand(3, -1, -1))
     for table in net.acoustic.embed:
         near = (table.weight[0] - table.weight[1]).norm()
         far = (table.weight[0] - table.weight[15]).norm()

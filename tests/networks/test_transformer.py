@@ -72,8 +72,21 @@ def test_logits_are_given_for_the_cells_asked_for(model, condition):
     with torch.no_grad():
         some = model.logits(codes, 1, condition, cells)
         every = model.logits(codes, 1, condition, torch.ones_like(cells))
-    assert some.shape == (2, 20)
+    assert some.shape == (2, 1, 20)
     assert torch.allclose(some, every[[2, 7]], atol=1e-5)
+
+
+def test_the_last_of_few_stages_fills_all_streams_that_are_left(condition):
+    shape = {"streams": 4, "vocab": 20, "dim": 32, "layers": 1, "heads": 2, "condition_dim": 16}
+    model = MaskedTransformer(TransformerConfig(**shape, stages=2)).eval()
+    assert [model.streams_of(k) for k in range(2)] == [range(1), range(1, 4)]
+    codes, cells = torch.full((1, 4, 12), 20), torch.ones(1, 12, dtype=torch.bool)
+    with torch.no_grad():
+        logits = model.logits(codes, 1, condition, cells)
+        alone = model.heads[2](model(codes, 1, condition)[cells])
+    assert logits.shape == (12, 3, 20) and torch.allclose(logits[:, 1], alone, atol=1e-5)
+    with pytest.raises(MaskaudioError, match="stages: 5"):
+        TransformerConfig(**shape, stages=5)
 
 
 def test_joined_conditions_are_two_items(model, condition):

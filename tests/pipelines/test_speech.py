@@ -81,8 +81,10 @@ def test_the_prompt_stays_as_it_is_and_is_not_said_again(model):
     speaker = load(str(model))
     voice = speaker.voice("ada")
     semantic = torch.zeros(1, 20, dtype=torch.long)
-    codes = voice_tokens(speaker, semantic, voice, speaker.acoustic, [1])
-    assert codes.shape == (1, 2, 20)
+    seen = []
+    codes = voice_tokens(speaker, semantic, voice, speaker.acoustic, [1], observer=seen.append)
+    assert codes.shape == (1, 3, 20)
+    assert seen[0].known[:, :, :-20].all() and not seen[0].known[:, 1:, -20:].any()
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_the_prior_is_added_to_what_the_transformer_says(network, sounds):
         condition = network.condition(sounds.table.embed(ids), valid)
         features = network.transformer(codes, 1, condition)
         plain = network.transformer.heads[1](features[cells])
-        added = network.transformer.logits(codes, 1, condition, cells) - plain
+        added = network.transformer.logits(codes, 1, condition, cells)[:, 0] - plain
         first, second = condition.split(1)
         joined = network.transformer.join(first, second)
     assert torch.allclose(added, condition.prior[[0, 1, 1], 1], atol=1e-5)

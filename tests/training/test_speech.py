@@ -87,7 +87,9 @@ def test_recipes_train_on_a_folder_and_go_on_from_a_model(recordings, tmp_path):
         TokeniserRecipe(BRIEF, TOKENISER, seconds=8.0, data=data), [recordings], tmp_path / "t", device="cpu"
     )
     codec = tiny_codec_model(tmp_path / "codec")
-    recipe = SpeechRecipe(BRIEF, str(codec), str(tokens), 2, 16, TINY, TINY, frames=400, takes=2, data=data)
+    recipe = SpeechRecipe(
+        BRIEF, str(codec), str(tokens), 3, 16, TINY, TINY | {"stages": 2}, frames=400, takes=2, data=data
+    )
     first = train_speech(recipe, [recordings], tmp_path / "s", device="cpu")
     again = train_speech(recipe, [recordings], tmp_path / "s2", device="cpu", start=str(first))
     assert (again / "model.safetensors").is_file()
