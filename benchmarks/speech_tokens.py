@@ -2,9 +2,9 @@
 
 python -m benchmarks.speech_tokens --speech DIR [--model NAME|PATH] [--codec NAME|PATH] [--speakers 24]
 
-Phone error on unseen voices and sentences: before the quantiser, behind it, and behind it on what the codec
-makes of the clips. Share of codes in use. How far its alignment is from the corpus's own. How often a linear
-probe tells the speaker of a clip from the counts of its tokens, beside the same from the codec's tokens.
+Phone error on unseen voices and sentences: without rounding in the quantiser, with it, and with it on what
+the codec makes of the clips. Share of codes in use. How far its alignment is from the corpus's own. How often
+a linear probe tells the speaker of a clip from counts of its tokens, beside the same from the codec's tokens.
 """
 
 import argparse
@@ -57,9 +57,11 @@ def phones(tokeniser: SpeechTokeniser, codec: torch.nn.Module, folder: Path) -> 
         tokens = tokeniser.encode(batch)
         again = tokeniser.spell(tokeniser.encode(codec.decode(codec.encode(batch))))[0]
         wrong["phones"] += len(true)
-        wrong["before the quantiser"] += edits(true, spelled(heard.early[0], heard.early.shape[1]))
-        wrong["behind it"] += edits(true, spelled(heard.ctc[0], heard.ctc.shape[1]))
-        wrong["behind it, through the codec"] += edits(true, spelled(again, len(again)))
+        unrounded = tokeniser.listen(mel, quantised=False)
+        wrong["without the quantiser"] += edits(true, spelled(unrounded.ctc[0], unrounded.ctc.shape[1]))
+        wrong["with it"] += edits(true, spelled(heard.ctc[0], heard.ctc.shape[1]))
+        wrong["with it, through the codec"] += edits(true, spelled(again, len(again)))
+        wrong["by one linear layer before it"] += edits(true, spelled(heard.early[0], heard.early.shape[1]))
         used |= set(tokens.flatten().tolist())
         found = align(tokeniser, tokens[0, 0], said.units)
         if said.edges is not None and found is not None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -46,17 +47,22 @@ def show(
 @app.command()
 def add(
     name: Name,
-    clip: Annotated[Path, typer.Argument(help="2 to 30 s of one person speaking, in any format.")],
+    clip: Annotated[
+        Path, typer.Argument(help="2 to 30 s of one person speaking, in any format; or an exported voice.")
+    ],
     description: Annotated[str, options.option("--description", help="What it is like.")] = "",
     licence: Annotated[str, options.option("--licence", help="Under which terms it may be used.")] = "",
-    language: Annotated[str, options.option("--language", help="en-us or en-gb.")] = "en-us",
+    language: Annotated[
+        str | None,
+        options.option("--language", help="en-us or en-gb. [default: en-us, or an exported voice's]"),
+    ] = None,
     model: Model = "speech",
     overwrite: options.Overwrite = False,
     threads: options.Threads = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Keep the voice of a clip under a name.
+    """Keep the voice of a clip, or of a file that 'voices export' wrote, under a name.
 
     A voice is a person's. Add one only with the consent of whoever speaks in the clip, and never to make
     others believe that they said what they did not. Files that maskaudio writes say that they are generated.
@@ -71,22 +77,20 @@ def add(
     if _origin(_voices(model).get(name, path)) != "own":
         raise UsageError(f"voice '{name}' comes with the model; choose another name")
     options.set_up(quiet=quiet, threads=threads)
-    from maskaudio.text.phones import check_language
+    from maskaudio.text.phones import LANGUAGES, check_language
 
-    check_language(language)
-    from maskaudio.audio import read_audio
+    given = {"language": language, "description": description, "licence": licence}
+    if language:
+        check_language(language)
     from maskaudio.pipelines.speech_model import load
-    from maskaudio.pipelines.voices import voice_from_clip
 
-    recording = read_audio(clip)
-    speech = load(model)
-    about = {"language": language, "description": description, "licence": licence, "source": clip.name}
-    voice = voice_from_clip(recording, clip.name, speech.codec, speech.tokeniser, about)
+    voice = load(model).voice(clip)
+    known = voice.about or {"language": LANGUAGES[0], "source": clip.name}
+    voice = replace(voice, about=known | {key: value for key, value in given.items() if value})
     path.parent.mkdir(parents=True, exist_ok=True)
     voice.save(path)
     if not quiet:
-        seconds = voice.semantic.shape[0] / speech.codec.frame_rate
-        options.say(f"voice '{name}' is kept, {seconds:.1f} s of it, in {path}")
+        options.say(f"voice '{name}' is kept in {path}")
 
 
 @app.command()

@@ -33,6 +33,10 @@ class GroupedFSQ(nn.Module):
             quantised = quantised.flatten(2)
         return quantised
 
+    def bounded(self, latent: Tensor) -> Tensor:
+        """What would be rounded: [B, T, K·D] → the same shape, values in about [-1, 1]."""
+        return self._bound(latent) / torch.div(self.levels, 2, rounding_mode="floor").repeat(self.streams)
+
     def codes(self, latent: Tensor) -> Tensor:
         """latent [B, T, K·D] → codes [B, K, T] int64 in [0, entries)."""
         values = self._split(self._round(self._bound(latent)))

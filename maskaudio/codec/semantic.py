@@ -103,13 +103,16 @@ class SpeechTokeniser(nn.Module):
         """Tokens [B, 1, T] → log-probabilities [B, 2T, 1 + phones] for CTC (class 0 is its blank)."""
         return self.ctc_of(self._read(self.quantiser.lookup(tokens), valid)).log_softmax(-1)
 
-    def listen(self, mel: Tensor, valid: Tensor | None = None) -> Heard:
+    def listen(self, mel: Tensor, valid: Tensor | None = None, quantised: bool = True) -> Heard:
         """log-mel [B, n_mels, F] → everything that is trained, with a straight-through gradient.
 
         valid: bool [B, F / stride], which tokens are of a clip and not of what fills up the batch.
+        quantised: False passes the numbers on as they are before rounding, to see what rounding costs.
         """
         encoded = self._listen(mel, valid)
-        features = self._read(self.quantiser(self.to_latent(encoded)), valid)
+        latent = self.to_latent(encoded)
+        latent = self.quantiser(latent) if quantised else self.quantiser.bounded(latent)
+        features = self._read(latent, valid)
         return Heard(self.early(encoded), self.ctc_of(features), self.frames_of(features), features)
 
     def ctc_of(self, features: Tensor) -> Tensor:

@@ -48,14 +48,16 @@ class SpeechModel:
         return next(self.network.parameters()).device
 
     def voice(self, name: str | Path | Voice) -> Voice:
-        """A voice by name, or out of a voice file or a clip of 2 to 30 s."""
+        """A voice by name (a str), or out of a voice file or a clip of 2 to 30 s."""
         if isinstance(name, Voice):
             return self._fitting(name)
-        known = voice_files(self.folder)
-        if file := known.get(str(name)):
+        known = {} if isinstance(name, Path) else voice_files(self.folder)
+        if file := known.get(name):
             return self._fitting(Voice.load(file))
         path = Path(name)
         if not path.is_file():
+            if isinstance(name, Path):
+                raise UsageError(f"{path}: no such file")
             there = ", ".join(known) or "none"
             raise UsageError(f"unknown voice '{name}' (there is: {there}; or give a clip of 2 to 30 s)")
         if path.suffix == ".safetensors":

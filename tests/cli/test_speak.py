@@ -108,12 +108,12 @@ def test_voices(run, fails, speech, tmp_path):
     assert run("voices", "export", "ben", "-o", "b.safetensors", "-m", speech).returncode == 0
     done = run("speak", "Hello.", "--voice", "b.safetensors", "-o", "x.wav", "-m", speech)
     assert done.returncode == 0, done.stderr.decode()
-    own = tmp_path / "home" / "voices"
-    own.mkdir(parents=True)
-    (run.work / "b.safetensors").rename(own / "mine.safetensors")
+    added = run("voices", "add", "mine", "b.safetensors", "--description", "soft", "-m", speech)
+    assert added.returncode == 0, added.stderr.decode()
     listed = run("voices", "list", "-m", speech).stdout.decode()
     assert "mine" in listed and "own" in listed
-    assert "random" in run("voices", "show", "mine", "-m", speech).stdout.decode()
+    shown = json.loads(run("voices", "show", "mine", "-m", speech, "--json").stdout)
+    assert (shown["description"], shown["language"]) == ("soft", "en-us")
     fails(2, "voices", "remove", "ada", "-m", speech, says="comes with the model")
     assert run("voices", "remove", "mine", "-m", speech).returncode == 0
     fails(2, "voices", "show", "mine", "-m", speech, says="unknown voice 'mine'")
