@@ -7,9 +7,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from maskaudio.decoding.orders import Order
 from maskaudio.decoding.plan import Plan
-from maskaudio.decoding.samplers import draw, gumbel, nearest, probabilities, uniforms
-from maskaudio.decoding.spans import hide, masked_share, span_confidence, span_count
+from maskaudio.decoding.samplers import draw, nearest, probabilities, uniforms
+from maskaudio.decoding.spans import masked_share
 
 
 @dataclass(frozen=True)
@@ -76,32 +77,31 @@ def decode(
     done = 0
     for stage, stage_plan in enumerate(plan.stages):
         streams = slice(model.streams_of(stage).start, model.streams_of(stage).stop)
-        unknown = ~known[:, streams].all(1)
-        spans = span_confidence(torch.zeros(unknown.shape), unknown, plan.span_length)
-        to_fill = torch.isfinite(spans).sum(1)
+        open = ~known[:, streams]  # [B, S, T] what this stage is to fill
+        hidden = open.any(1)
+        sure = torch.full(hidden.shape, -torch.inf, dtype=torch.float64)
+        order = Order(hidden, stage_plan, plan.span_length, plan.schedule, generators)
         for step in range(stage_plan.steps):
-            cells = codes[:, streams] == model.vocab
-            logits = _logits(model, codes, stage, step, plan, condition, both, cells.any(1))
+            still = order.before(step, hidden)
+            asked = hidden if still is None else hidden & ~still
+            logits = _logits(model, codes, stage, step, plan, condition, both, asked)
             p = probabilities(logits, stage_plan.temperature_at(step), stage_plan.top_p)
             if stage_plan.average:
                 token = nearest(p, values[streams])
             else:
-                uniform = uniforms(tuple(cells.shape[1:]), generators).transpose(1, 2)[cells.any(1)]
-                token = draw(p, uniform)
-            confidence = torch.full(unknown.shape, float("inf"), dtype=torch.float64)
-            confidence[cells.any(1)] = p.gather(2, token[..., None])[..., 0].clamp(min=1e-30).log().sum(1)
-            left = masked_share(plan.schedule, (step + 1) / stage_plan.steps)
-            count = (to_fill * left).floor()
-            noisy = span_confidence(confidence, unknown, plan.span_length)
-            noise = gumbel(uniforms((span_count(unknown.shape[1], plan.span_length),), generators))
-            noisy = noisy + stage_plan.noise * left * noise
-            still = hide(noisy, count, plan.span_length, unknown.shape[1]) & unknown
-            fresh = unknown & ~still
-            drawn = torch.zeros_like(cells, dtype=torch.long)
-            drawn.transpose(1, 2)[cells.any(1)] = token
-            codes[:, streams] = torch.where(cells & fresh[:, None], drawn, codes[:, streams])
-            known[:, streams] |= fresh[:, None]
-            unknown = still
+                token = draw(p, uniforms((open.shape[1], open.shape[2]), generators).transpose(1, 2)[asked])
+            sure[asked] = p.gather(2, token[..., None])[..., 0].clamp(min=1e-30).log().sum(1)
+            if still is None:
+                spread = torch.zeros(hidden.shape, dtype=torch.float64)
+                spread[asked] = torch.special.entr(p).sum((1, 2))
+                still = order.after(step, sure, spread, hidden)
+            drawn = codes[:, streams].clone()
+            drawn.transpose(1, 2)[asked] = token
+            fresh, again = hidden & ~still, still & ~hidden
+            codes[:, streams] = torch.where(open & fresh[:, None], drawn, codes[:, streams])
+            codes[:, streams].masked_fill_(open & again[:, None], model.vocab)
+            known[:, streams] = ~(open & still[:, None])
+            hidden = still
             done += 1
             if observer:
                 observer(Progress(done, plan.steps, stage, known.clone()))
@@ -120,10 +120,15 @@ def _logits(
 ) -> Tensor:
     """Guided logits [cells.sum(), S, vocab] of a step."""
     stage_plan = plan.stages[stage]
-    masked = masked_share(plan.schedule, step / stage_plan.steps)
-    weight = 1.0 + (stage_plan.guidance - 1.0) * masked
+    if not cells.any():
+        return torch.zeros(0, len(model.streams_of(stage)), model.vocab)
+    weight = stage_plan.guidance_at(masked_share(plan.schedule, step / stage_plan.steps))
     if weight == 1.0 or both is None:
         return model.logits(codes, stage, condition, cells)
     pair = model.logits(torch.cat([codes, codes]), stage, both, torch.cat([cells, cells]))
     conditional, free = pair.chunk(2)
-    return free + weight * (conditional - free)
+    guided = free + weight * (conditional - free)
+    if stage_plan.rescale:
+        narrowed = guided * conditional.std(-1, keepdim=True) / guided.std(-1, keepdim=True).clamp(min=1e-6)
+        guided = stage_plan.rescale * narrowed + (1.0 - stage_plan.rescale) * guided
+    return guided

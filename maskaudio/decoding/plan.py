@@ -6,15 +6,28 @@ from dataclasses import dataclass, replace
 from maskaudio.decoding.spans import SCHEDULES
 from maskaudio.errors import UsageError
 
+SAMPLERS = ("confidence", "low-discrepancy", "first-hitting", "entropy")
+COURSES = ("down", "up", "constant")
+
 
 @dataclass(frozen=True)
 class StagePlan:
     """How one stream (in the last stage of some networks: every stream that is left) is filled.
 
-    temperature anneals linearly from its value to `last_temperature` over the steps; guidance from its value
-    to 1 along the span schedule (1 = no unconditional pass); noise is the scale of the Gumbel noise on
-    span confidences (log-probability), annealed to 0. With `average` nothing is drawn: a cell becomes the
-    code nearest to the mean of all, which is what keeps words clear where the choice is wide.
+    temperature anneals linearly from its value to `last_temperature` over the steps. With `average` nothing
+    is drawn: a cell becomes the code nearest to the mean of all, which keeps words clear where the choice
+    is wide.
+
+    guidance: weight of the condition over the unconditional row (1 = no unconditional pass). Its `course`
+    follows the span schedule: `down` from the weight to 1, `up` from 1 to the weight, or `constant`;
+    `rescale` (0 to 1) takes back that much of the spread that it adds to the logits (arXiv 2305.08891,
+    equation 16).
+
+    sampler: `confidence` (MaskGIT: the most confident spans first; noise is the scale of the Gumbel noise on
+    their log-probability, annealed to 0), `low-discrepancy` (spread over the clip), `first-hitting` (masked
+    diffusion: a random order, exact with as many steps as spans), `entropy` (the surest spans, as many as
+    cost `budget` nats together, at least as many as the schedule wants). remask: with `confidence`, spans
+    already revealed are hidden again where others are surer.
     """
 
     steps: int
@@ -24,6 +37,26 @@ class StagePlan:
     guidance: float = 1.0
     noise: float = 1.0
     average: bool = False
+    course: str = "down"
+    rescale: float = 0.0
+    sampler: str = "confidence"
+    budget: float = 0.0
+    remask: bool = False
+
+    def __post_init__(self) -> None:
+        for what, value, known in (
+            ("sampler", self.sampler, SAMPLERS),
+            ("guidance course", self.course, COURSES),
+        ):
+            if value not in known:
+                raise UsageError(f"{what} '{value}': choose {', '.join(known)}")
+        if self.remask and self.sampler != "confidence":
+            raise UsageError(f"the sampler '{self.sampler}' does not hide again what it has revealed")
+
+    def guidance_at(self, masked: float) -> float:
+        """The weight of the condition where the share `masked` (1 to 0) of the spans is hidden."""
+        share = {"down": masked, "up": 1.0 - masked, "constant": 1.0}[self.course]
+        return 1.0 + (self.guidance - 1.0) * share
 
     def temperature_at(self, step: int) -> float:
         """Sampling temperature of step 0 … steps − 1."""

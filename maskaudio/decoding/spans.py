@@ -56,6 +56,14 @@ def span_confidence(cells: Tensor, unknown: Tensor, length: int) -> Tensor:
     return best.masked_fill(best == -math.inf, math.inf)
 
 
+def span_sum(cells: Tensor, unknown: Tensor, length: int) -> Tensor:
+    """The sum over the unknown cells of every span; +inf where nothing is unknown: [B, T] → [B, S]."""
+    padding = -cells.shape[1] % length
+    total = F.pad(cells.masked_fill(~unknown, 0.0), (0, padding)).unflatten(1, (-1, length)).sum(-1)
+    some = F.pad(unknown, (0, padding)).unflatten(1, (-1, length)).any(-1)
+    return total.masked_fill(~some, math.inf)
+
+
 def training_mask(share: Tensor, frames: int, length: int, generator: torch.Generator) -> Tensor:
     """A random mask as decoding meets it: `share` [B] of the spans, at least one → bool [B, frames]."""
     spans = span_count(frames, length)

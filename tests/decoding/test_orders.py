@@ -1,0 +1,163 @@
+"""The samplers against brute force on a toy distribution whose conditionals are known, and by property."""
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maskaudio.decoding.engine import Grid, decode
+from maskaudio.decoding.orders import spread_out
+from maskaudio.decoding.plan import COURSES, SAMPLERS, Plan, StagePlan
+from maskaudio.errors import UsageError
+
+CELLS, VOCAB = 3, 3
+JOINT = torch.rand((VOCAB,) * CELLS, generator=torch.Generator().manual_seed(4), dtype=torch.float64) ** 3
+JOINT = JOINT / JOINT.sum()
+
+
+class Exact:
+    """Answers with the true conditionals of JOINT, given the cells that are known."""
+
+    vocab = VOCAB
+
+    def streams_of(self, stage):
+        return range(stage, stage + 1)
+
+    def logits(self, codes, stage, condition, cells):
+        rows = torch.stack([conditionals(tuple(row[0].tolist())) for row in codes])
+        return rows[cells][:, None].log()
+
+
+def conditionals(row):
+    """p(cell | known cells) for every cell, [CELLS, VOCAB]; VOCAB in `row` is a hidden cell."""
+    index = tuple(slice(None) if c == VOCAB else slice(c, c + 1) for c in row)
+    p = torch.zeros_like(JOINT)
+    p[index] = JOINT[index]
+    sums = [p.sum(tuple(d for d in range(CELLS) if d != i)) for i in range(CELLS)]
+    return torch.stack(sums) / p.sum()
+
+
+def drawn(sampler, count, **plan):
+    stage = StagePlan(CELLS, 1.0, 1.0, noise=0.0, sampler=sampler, **plan)
+    out = decode(Exact(), Grid.blank(count, 1, CELLS), None, Plan((stage,), 1, "linear"), list(range(count)))
+    index = sum(out[:, 0, i] * VOCAB ** (CELLS - 1 - i) for i in range(CELLS))
+    return index.bincount(minlength=VOCAB**CELLS).double()
+
+
+def chi_squared(seen, p):
+    expected = p.flatten() * seen.sum()
+    return float(((seen - expected) ** 2 / expected).sum())
+
+
+def by_confidence(row=(VOCAB,) * CELLS):
+    """What the confidence sampler makes, one cell a step, by trying every draw: {row: probability}."""
+    hidden = [i for i in range(CELLS) if row[i] == VOCAB]
+    if not hidden:
+        return {row: 1.0}
+    p = conditionals(row)
+    total = {}
+    for tokens in itertools.product(range(VOCAB), repeat=len(hidden)):
+        sure = [float(p[i, t]) for i, t in zip(hidden, tokens, strict=True)]
+        best = max(range(len(hidden)), key=lambda k: sure[k])
+        chance = float(torch.tensor(sure, dtype=torch.float64).prod())
+        after = tuple(tokens[best] if i == hidden[best] else c for i, c in enumerate(row))
+        for end, q in by_confidence(after).items():
+            total[end] = total.get(end, 0.0) + chance * q
+    return total
+
+
+BOUND = VOCAB**CELLS + 5 * (2 * VOCAB**CELLS) ** 0.5  # five standard deviations
+
+
+@pytest.mark.parametrize("sampler", ["first-hitting", "low-discrepancy"])
+def test_one_at_a_time_in_an_order_chosen_first_is_exact(sampler):
+    assert chi_squared(drawn(sampler, 20_000), JOINT) < BOUND
+
+
+def test_confidence_is_what_brute_force_says_and_not_the_distribution():
+    seen = drawn("confidence", 20_000)
+    want = torch.zeros_like(JOINT)
+    for row, p in by_confidence().items():
+        want[row] = p
+    assert chi_squared(seen, want) < BOUND < chi_squared(seen, JOINT)
+
+
+@given(
+    frames=st.integers(1, 40),
+    steps=st.integers(1, 12),
+    span=st.integers(1, 4),
+    sampler=st.sampled_from(SAMPLERS),
+    budget=st.floats(0, 30),
+    remask=st.booleans(),
+    seed=st.integers(0, 10**6),
+)
+@settings(deadline=None)
+def test_known_cells_never_change_and_all_others_are_filled(
+    frames, steps, span, sampler, budget, remask, seed
+):
+    from tests.decoding.test_engine import VOCAB, Oracle
+
+    generator = torch.Generator().manual_seed(seed)
+    codes = torch.randint(0, VOCAB, (2, 3, frames), generator=generator)
+    known = torch.rand(2, 3, frames, generator=generator) < 0.4
+    remask = remask and sampler == "confidence"
+    stage = StagePlan(steps, sampler=sampler, budget=budget, remask=remask, noise=2.0)
+    seen = []
+    plan = Plan((stage, stage), span)
+    out = decode(Oracle(stages=2), Grid(codes, known), 0.1, plan, [1, 2], observer=seen.append)
+    assert torch.equal(out[known], codes[known]) and (out < VOCAB).all()
+    assert [p.done for p in seen] == list(range(1, 2 * steps + 1)) and seen[-1].known.all()
+    assert all((p.known | ~known).all() for p in seen)
+    if not remask:
+        assert all((b.known | ~a.known).all() for a, b in itertools.pairwise(seen))
+    alone = decode(Oracle(stages=2), Grid(codes[1:], known[1:]), 0.1, plan, [2])
+    assert torch.equal(out[1], alone[0])
+
+
+@given(st.integers(1, 200), st.integers(0, 10**6))
+def test_ranks_are_spread_evenly_whatever_their_number(spans, seed):
+    ranks = spread_out(spans, [torch.Generator().manual_seed(seed)])[0]
+    assert len(set(ranks.tolist())) == spans
+    for count in (2, 4, 8):
+        if count * 4 <= spans:
+            chosen = ranks.argsort()[:count].sort().values
+            assert (chosen[1:] - chosen[:-1]).min() >= spans // (4 * count)
+
+
+def test_what_is_chosen_first_asks_for_no_row_in_vain():
+    from tests.decoding.test_engine import Oracle
+
+    for sampler in ("low-discrepancy", "first-hitting"):
+        oracle = Oracle()
+        plan = Plan((StagePlan(6, sampler=sampler),), 2)
+        decode(oracle, Grid.blank(1, 1, 80), 1.0, plan, [3])
+        assert sum(oracle.rows) == 80
+
+
+def test_a_large_budget_is_done_at_once_and_none_keeps_the_schedule():
+    from tests.decoding.test_engine import Oracle
+
+    rows = {}
+    for budget in (0.0, 1e9):
+        oracle = Oracle()
+        decode(
+            oracle, Grid.blank(1, 1, 80), 1.0, Plan((StagePlan(6, sampler="entropy", budget=budget),), 2), [3]
+        )
+        rows[budget] = oracle.rows
+    assert rows[1e9] == [80] and len(rows[0.0]) == 6
+
+
+def test_guidance_courses():
+    weights = {
+        c: [StagePlan(1, guidance=3.0, course=c).guidance_at(m) for m in (1.0, 0.5, 0.0)] for c in COURSES
+    }
+    assert weights == {"down": [3, 2, 1], "up": [1, 2, 3], "constant": [3, 3, 3]}
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(UsageError, match="sampler 'best'"):
+        StagePlan(1, sampler="best")
+    with pytest.raises(UsageError, match="hide again"):
+        StagePlan(1, sampler="entropy", remask=True)
