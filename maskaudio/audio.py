@@ -26,17 +26,22 @@ FORMATS = {  # name: libsndfile's container and sample type
     "mp3": ("MP3", "MPEG_LAYER_III"),
     "raw": ("RAW", "PCM_16"),  # s16le without a header
 }
+BITS = {"PCM_24": 24, "PCM_32": 32, "FLOAT": 32, "DOUBLE": 32}  # libsndfile's sample types above 16 bits
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 BLOCK = 1 << 16  # samples handed to libsndfile at a time
 
 
 @dataclass(frozen=True, eq=False)
 class Audio:
-    """A clip: `samples` float32 [channels, N] (full scale 1), `sample_rate` in Hz, and where it is from."""
+    """A clip: `samples` float32 [channels, N] (full scale 1), `sample_rate` in Hz, and where it is from.
+
+    bits: of a sample in the file it is from, 16, 24, or 32 (floating point); wav and flac are written so.
+    """
 
     samples: np.ndarray
     sample_rate: int
     tags: dict[str, str] = field(default_factory=dict)
+    bits: int = 16
 
     @property
     def duration(self) -> float:
@@ -88,6 +93,7 @@ def read_audio(source: str | Path | bytes) -> Audio:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             blocks = list(_blocks(file))
             rate, tags = file.samplerate, _read_tags(file.copy_metadata())
+            bits = BITS.get(file.subtype, 16)
     except soundfile.LibsndfileError as error:
         why = error.error_string.rstrip(".")
         raise MaskaudioError(f"{name}: not readable as audio ({why}); try wav, flac, ogg or mp3") from None
@@ -96,7 +102,7 @@ def read_audio(source: str | Path | bytes) -> Audio:
     samples = np.concatenate(blocks).T
     if not np.isfinite(samples).all():
         raise MaskaudioError(f"{name}: holds NaN or infinite samples")
-    return Audio(np.ascontiguousarray(samples), rate, tags)
+    return Audio(np.ascontiguousarray(samples), rate, tags, bits)
 
 
 def encode_audio(audio: Audio, format: str, *, tags: bool = True) -> bytes:
@@ -106,7 +112,8 @@ def encode_audio(audio: Audio, format: str, *, tags: bool = True) -> bytes:
         raise MaskaudioError(f"a clip is [channels, samples], this one is {list(samples.shape)}")
     samples = _finite(samples) / max(1.0, float(np.abs(samples).max()))
     out = io.BytesIO()
-    with audio_stream(out, audio.sample_rate, format, len(samples), audio.tags if tags else {}) as write:
+    tags = audio.tags if tags else {}
+    with audio_stream(out, audio.sample_rate, format, len(samples), tags, audio.bits) as write:
         write(samples)
     return out.getvalue()
 
@@ -121,7 +128,12 @@ def check_format(format: str, sample_rate: int) -> None:
 
 @contextmanager
 def audio_stream(
-    out: BinaryIO, sample_rate: int, format: str, channels: int = 1, tags: Mapping[str, str] | None = None
+    out: BinaryIO,
+    sample_rate: int,
+    format: str,
+    channels: int = 1,
+    tags: Mapping[str, str] | None = None,
+    bits: int = 16,
 ) -> Iterator[Callable[[np.ndarray], None]]:
     """A function that appends samples float32 [channels, N] in [-1, 1] to the audio file `out`.
 
@@ -135,16 +147,16 @@ def audio_stream(
             out.write(_endless_header(sample_rate, channels, tags or {}))
 
         def write(samples: np.ndarray) -> None:
-            out.write((_finite(samples).T * 32767.0).round().astype("<i2").tobytes())
+            out.write(_whole_numbers(_finite(samples).T, 16).astype("<i2").tobytes())
             out.flush()
 
         yield write
     elif out.seekable() and out.readable():
-        with _sound_file(out, sample_rate, format, channels, tags or {}) as write:
+        with _sound_file(out, sample_rate, format, channels, tags or {}, bits) as write:
             yield write
     else:
         with tempfile.TemporaryFile() as whole:
-            with _sound_file(whole, sample_rate, format, channels, tags or {}) as write:
+            with _sound_file(whole, sample_rate, format, channels, tags or {}, bits) as write:
                 yield write
             whole.seek(0)
             shutil.copyfileobj(whole, out)
@@ -152,12 +164,15 @@ def audio_stream(
 
 @contextmanager
 def _sound_file(
-    out: BinaryIO, sample_rate: int, format: str, channels: int, tags: Mapping[str, str]
+    out: BinaryIO, sample_rate: int, format: str, channels: int, tags: Mapping[str, str], bits: int
 ) -> Iterator[Callable[[np.ndarray], None]]:
     """The same by libsndfile, for a file that can be read and sought."""
     import soundfile
 
     container, kind = FORMATS[format]
+    if kind == "PCM_16" and bits > 16:
+        kind = "FLOAT" if (bits, container) == (32, "WAV") else "PCM_24"
+    width = {"PCM_16": 16, "PCM_24": 24}.get(kind)
     patient = _Patient(out)
     checksum = 0
 
@@ -165,7 +180,8 @@ def _sound_file(
         nonlocal checksum
         checksum = zlib.crc32(np.ascontiguousarray(_finite(samples)).tobytes(), checksum)
         for start in range(0, samples.shape[1], BLOCK):  # libvorbis overflows its stack on long writes
-            file.write(samples.T[start : start + BLOCK])
+            block = samples.T[start : start + BLOCK]
+            file.write(_whole_numbers(block, width) if width else block)
             patient.complain()
 
     try:
@@ -205,6 +221,14 @@ class _Patient:
 
     def __getattr__(self, name: str) -> Any:  # seek, tell, read
         return getattr(self.out, name)
+
+
+def _whole_numbers(samples: np.ndarray, bits: int) -> np.ndarray:
+    """Samples as libsndfile takes and gives them back: what was read from a file is written as it was."""
+    whole = (
+        (samples.astype(np.float64) * 2 ** (bits - 1)).round().clip(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    )
+    return whole.astype(np.int16) if bits == 16 else whole.astype(np.int32) << (32 - bits)
 
 
 def _finite(samples: np.ndarray) -> np.ndarray:

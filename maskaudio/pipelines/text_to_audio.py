@@ -131,19 +131,10 @@ def generate(
     frames = math.ceil(duration * sound.codec.frame_rate - 1e-9)
     plan = replace(plan, span_length=min(plan.span_length, frames))
     grid = Grid.blank(len(prompts), sound.network.transformer.streams, frames)
-    guided = any(stage.guidance != 1.0 for stage in plan.stages)
-    if negative and not guided:
-        raise UsageError("a negative prompt needs guidance: give --guidance a number other than 1")
+    condition, unconditional = asked(sound, prompts, negative, plan)
     logging.getLogger("maskaudio").info(
         "model %s on %s, %d frames, steps %s", sound.name, sound.device, frames, _steps(plan)
     )
-    texts = prompts + [negative] * len(prompts) if guided and negative else prompts
-    condition = sound.condition(texts)
-    unconditional = None
-    if guided and negative:
-        condition, unconditional = condition.split(len(prompts))
-    elif guided:
-        unconditional = sound.condition(prompts, dropped=True)
     codes = decode(
         sound.network.transformer,
         grid,
@@ -162,6 +153,37 @@ def generate(
     return audios[0] if isinstance(prompt, str) else audios
 
 
+def asked(
+    sound: SoundModel, prompts: Sequence[str | None], negative: str | None, plan: Plan
+) -> tuple[Condition, Condition | None]:
+    """The condition of `prompts`, and what stands in the guidance rows where the plan has guidance.
+
+    Without prompts (None for each) nothing is asked for, and nothing guides. Raises UsageError for a
+    negative prompt without guidance or prompt.
+    """
+    guided = any(stage.guidance != 1.0 for stage in plan.stages)
+    if None in prompts:
+        if negative:
+            raise UsageError("a negative prompt needs a prompt")
+        return sound.condition(["sound"] * len(prompts), dropped=True), None
+    if negative and not guided:
+        raise UsageError("a negative prompt needs guidance: give --guidance a number other than 1")
+    if guided and negative:
+        return sound.condition([*prompts, *[negative] * len(prompts)]).split(len(prompts))
+    return sound.condition(prompts), sound.condition(prompts, dropped=True) if guided else None
+
+
+def check_prompts(prompts: Sequence[str]) -> None:
+    """Raise UsageError where a prompt says nothing, or is no text."""
+    for text in prompts:
+        if not isinstance(text, str) or not text.strip():
+            raise UsageError('the prompt is empty: say what the sound is, as in "rain on a tin roof"')
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise UsageError("the prompt is not valid text: give it as UTF-8") from None
+
+
 def _check(
     prompts: list[str],
     duration: float,
@@ -171,15 +193,10 @@ def _check(
     span: int | None,
     negative: str | None,
 ) -> None:
-    if not prompts or not all(isinstance(p, str) and p.strip() for p in prompts):
-        raise UsageError('the prompt is empty: say what the sound is, as in "rain on a tin roof"')
+    check_prompts(prompts or [""])
     if negative is not None and not negative.strip():
         raise UsageError("the negative prompt is empty")
-    for text in (*prompts, negative or ""):
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise UsageError("the prompt is not valid text: give it as UTF-8") from None
+    check_prompts([negative] if negative else [])
     if not (math.isfinite(duration) and duration > 0):
         raise UsageError(f"duration {duration}: give seconds above 0")
     if duration > LONGEST:

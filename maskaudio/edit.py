@@ -1,0 +1,218 @@
+"""Editing sound: a grid that is known all around what is to change.
+
+    from maskaudio import edit
+    edit.inpaint(read_audio("take.wav"), 1.2, 2.0, prompt="a dog barking", seed=1).save("fixed.wav")
+
+Outside the edited span the samples are the input's own; inside its edges they are cross-faded into what the
+model makes, at the level of what lies around. Sample rate and channels stay.
+"""
+
+import math
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskaudio.audio import Audio, resample
+from maskaudio.decoding.engine import Grid, Progress, decode
+from maskaudio.decoding.plan import Plan, make_plan
+from maskaudio.decoding.spans import hide, span_count
+from maskaudio.devices import pick_device
+from maskaudio.errors import UsageError
+from maskaudio.pipelines.checks import check_seed, in_range
+from maskaudio.pipelines.tags import provenance
+from maskaudio.pipelines.text_to_audio import SoundModel, asked, check_prompts, load
+
+CONTEXT = 4.0  # seconds that are heard on either side of an edit
+LONGEST = 20.0  # seconds made in one go
+FADE = 0.02  # seconds of cross-fade inside either edge
+LEVEL = 0.5  # seconds on either side that say how loud an edit is to be
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How to fill what is missing; None leaves a setting to the model. See `maskaudio.generate`."""
+
+    prompt: str | None = None
+    negative: str | None = None
+    seed: int | None = None
+    model: str | Path = "sound"
+    steps: int | Sequence[int] | None = None
+    guidance: float | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    device: str = "auto"
+    observer: Callable[[Progress], None] | None = None
+
+
+def inpaint(audio: Audio, start: float, end: float, **manner: object) -> Audio:
+    """The clip with what lies from `start` to `end` (seconds) made anew; see `Manner` for more.
+
+    Without a prompt only what lies around says what it should be. Raises UsageError for a span that does not
+    lie in the clip, has no length, or is longer than LONGEST.
+    """
+    in_range("from", start, 0.0, audio.duration)
+    in_range("to", end, 0.0, audio.duration)
+    first, last = round(start * audio.sample_rate), round(end * audio.sample_rate)
+    if first >= last:
+        raise UsageError(f"from {start:g} to {end:g}: there is nothing in between")
+    if end - start > LONGEST:
+        raise UsageError(f"from {start:g} to {end:g}: at most {LONGEST:g} s can be made anew at once")
+    editor = _Editor.of(Manner(**manner), audio.sample_rate)
+    samples = editor.filled(audio.samples, first, last)
+    return Audio(samples, audio.sample_rate, editor.tags(edited=f"{start:g}-{end:g}"), audio.bits)
+
+
+def extend(audio: Audio, seconds: float, *, at: str = "end", **manner: object) -> Audio:
+    """The clip with `seconds` more at its "end" or before its "start"; see `Manner` for more."""
+    if at not in ("end", "start"):
+        raise UsageError(f"at '{at}': a clip is extended at its end or at its start")
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise UsageError(f"duration {seconds}: give the seconds to add, above 0")
+    editor = _Editor.of(Manner(**manner), audio.sample_rate)
+    samples = audio.samples if at == "end" else audio.samples[:, ::-1]
+    missing = round(seconds * audio.sample_rate)
+    while missing > 0:  # piece by piece, each hearing the one before
+        piece = min(missing, round(LONGEST / 2 * audio.sample_rate))
+        have = samples.shape[1]
+        fade = min(piece, round(FADE * audio.sample_rate), have)
+        # the edge is cross-faded from the clip's mirror image; behind it there is nothing to hear
+        longer = np.pad(samples, ((0, 0), (0, fade)), "symmetric")
+        longer = np.pad(longer, ((0, 0), (0, piece - fade)))
+        samples = editor.filled(longer, have, have + piece, backwards=at == "start")
+        missing -= piece
+    samples = np.ascontiguousarray(samples if at == "end" else samples[:, ::-1])
+    return Audio(samples, audio.sample_rate, editor.tags(extended=f"{seconds:g} at the {at}"), audio.bits)
+
+
+def variation(audio: Audio, strength: float, **manner: object) -> Audio:
+    """The clip as it might have been: the share `strength` (0 to 1) of its spans is made anew.
+
+    All of it goes through the codec. 0 gives the clip back as it is; see `Manner` for more.
+    """
+    in_range("strength", strength, 0.0, 1.0)
+    if audio.duration > LONGEST:
+        raise UsageError(f"{audio.duration:.1f} s: a variation is of at most {LONGEST:g} s")
+    if strength == 0.0:
+        return audio
+    editor = _Editor.of(Manner(**manner), audio.sample_rate)
+    samples = editor.varied(audio.samples, strength)
+    return Audio(samples, audio.sample_rate, editor.tags(variation=f"{strength:g}"), audio.bits)
+
+
+@dataclass(frozen=True)
+class _Editor:
+    """A sound model at work on a clip of some sample rate."""
+
+    sound: SoundModel
+    plan: Plan
+    manner: Manner
+    seed: int
+    rate: int
+
+    @classmethod
+    def of(cls, manner: Manner, rate: int) -> "_Editor":
+        check_prompts([p for p in (manner.prompt, manner.negative) if p is not None])
+        in_range("guidance", manner.guidance, 0.0, 100.0)
+        in_range("temperature", manner.temperature, 0.0, 10.0)
+        in_range("top-p", manner.top_p, 1e-3, 1.0)
+        seed = secrets.randbits(32) if manner.seed is None else manner.seed
+        check_seed(seed)
+        sound = load(manner.model, pick_device(manner.device))
+        changes = {k: getattr(manner, k) for k in ("steps", "guidance", "temperature", "top_p")}
+        return cls(sound, make_plan(sound.plan, **changes), manner, seed, rate)
+
+    def tags(self, **what: str) -> dict[str, str]:
+        return provenance(self.sound.name, self.manner.prompt or "", self.seed, **what)
+
+    def filled(self, samples: np.ndarray, first: int, last: int, backwards: bool = False) -> np.ndarray:
+        """samples [C, N] with first … last − 1 made anew, cross-faded inside these edges.
+
+        backwards: the samples run from the end of the clip to its beginning.
+        """
+        begin = max(0, first - round(CONTEXT * self.rate))
+        end = min(samples.shape[1], last + round(CONTEXT * self.rate))
+        part, gap = samples[:, begin:end], (first - begin, last - begin)
+        if backwards:
+            part, gap = part[:, ::-1], (end - last, end - first)
+        frame = self.rate / self.sound.codec.frame_rate
+        made = self._made(part, lambda frames: _between(frames, gap[0] / frame, gap[1] / frame))
+        made = made * self._levels(part, made, gap)
+        if backwards:
+            made = made[:, ::-1]
+        out = samples.copy()
+        inside = made[:, first - begin : last - begin]
+        fade = min(round(FADE * self.rate), (last - first) // 2)
+        weight = np.ones(last - first, np.float32)
+        if fade:
+            ramp = (np.arange(fade, dtype=np.float32) + 0.5) / fade
+            weight[:fade], weight[-fade:] = ramp, ramp[::-1]
+        out[:, first:last] = weight * inside + (1.0 - weight) * samples[:, first:last]
+        return out
+
+    def varied(self, samples: np.ndarray, strength: float) -> np.ndarray:
+        """samples [C, N] with the share `strength` of all spans made anew, at the level they had."""
+        length = self.plan.span_length
+
+        def some(frames: int) -> Tensor:
+            spans = span_count(frames, length)
+            order = torch.rand(1, spans, generator=torch.Generator().manual_seed(self.seed))
+            return hide(order, torch.tensor([math.ceil(strength * spans)]), length, frames)[0]
+
+        made = self._made(samples, some)
+        level = np.sqrt(np.square(samples).mean(1, keepdims=True))
+        return (made * level / max(1e-6, float(np.sqrt(np.square(made).mean())))).astype(np.float32)
+
+    @torch.inference_mode()
+    def _made(self, samples: np.ndarray, hidden: Callable[[int], Tensor]) -> np.ndarray:
+        """samples [C, N] heard in mono, decoded with the frames `hidden` filled anew: [1, N]."""
+        sound, codec = self.sound, self.sound.codec
+        wave = resample(np.ascontiguousarray(samples.mean(0)), self.rate, codec.sample_rate)
+        codes = codec.encode(torch.from_numpy(wave)[None, None].to(sound.device)).cpu()
+        codes = codes[:, : sound.network.transformer.streams]
+        known = ~hidden(codes.shape[2]).expand_as(codes)
+        plan = replace(self.plan, span_length=min(self.plan.span_length, codes.shape[2]))
+        condition, unconditional = asked(sound, [self.manner.prompt], self.manner.negative, plan)
+        codes = decode(
+            sound.network.transformer,
+            Grid(codes, known),
+            condition,
+            plan,
+            [self.seed],
+            unconditional=unconditional,
+            values=codec.values().cpu(),
+            observer=self.manner.observer,
+        )
+        made = codec.decode(codes.to(sound.device))[0].mean(0).float().cpu().numpy()
+        made = resample(made, codec.sample_rate, self.rate)[: samples.shape[1]]
+        return np.pad(made, (0, samples.shape[1] - len(made)))[None]
+
+    def _levels(self, samples: np.ndarray, made: np.ndarray, gap: tuple[int, int]) -> np.ndarray:
+        """Factors [C, N] that give what was made the level of each channel before and after `gap`."""
+        width = round(LEVEL * self.rate)
+        sides = [slice(max(0, gap[0] - width), gap[0]), slice(gap[1], gap[1] + width)]
+        factors = []
+        for side in sides:
+            own, heard = samples[:, side], made[:, side]
+            if own.shape[1] < width // 10 or np.abs(heard).max() < 1e-4:
+                continue
+            loud = np.sqrt(np.square(own).mean(1))
+            mono = np.sqrt(np.square(own.mean(0)).mean())
+            gain = np.clip(mono / np.sqrt(np.square(heard).mean()), 0.1, 4.0)  # the codec is near 1
+            factors.append(np.log((gain * loud / max(mono, 1e-9)).clip(1e-6, 1e3)))
+        if not factors:
+            return np.ones((len(samples), 1), np.float32)
+        course = np.linspace(0.0, 1.0, max(2, gap[1] - gap[0]))
+        across = factors[0][:, None] * (1.0 - course) + factors[-1][:, None] * course
+        every = np.clip(np.arange(samples.shape[1]) - gap[0], 0, len(course) - 1)
+        return np.exp(across)[:, every].astype(np.float32)
+
+
+def _between(frames: int, first: float, last: float) -> Tensor:
+    """The frames that a stretch touches, bool [frames]."""
+    at = torch.arange(frames)
+    return (at + 1 > first + 1e-6) & (at < last - 1e-6)
