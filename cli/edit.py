@@ -1,0 +1,78 @@
+"""`maskaudio edit`: make a part of a recording anew."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from maskaudio.cli import options
+from maskaudio.cli.making import Making, with_options
+
+app = typer.Typer(help="Make a part of a recording anew.", rich_markup_mode=None)
+
+In = Annotated[Path, typer.Argument(metavar="IN", help="The recording; - reads it from stdin.")]
+Prompt = Annotated[
+    str | None, options.option("--prompt", help="What it should sound like. [default: as what is around]")
+]
+
+
+@app.command()
+@with_options
+def inpaint(
+    making: Making,
+    source: In,
+    start: Annotated[float, options.option("--from", help="Where the part begins, in seconds.")],
+    end: Annotated[float, options.option("--to", help="Where it ends.")],
+    prompt: Prompt = None,
+) -> None:
+    """Make what lies between two points anew; everything else stays as it is, sample for sample."""
+    _edit("inpaint", making, source, start=start, end=end, prompt=prompt)
+
+
+@app.command()
+@with_options
+def extend(
+    making: Making,
+    source: In,
+    duration: Annotated[float, options.option("-d", "--duration", help="Seconds to add.")],
+    at: Annotated[str, options.option("--at", help="end or start.")] = "end",
+    prompt: Prompt = None,
+) -> None:
+    """Let a recording go on, or begin earlier."""
+    _edit("extend", making, source, seconds=duration, at=at, prompt=prompt)
+
+
+@app.command()
+@with_options
+def variation(
+    making: Making,
+    source: In,
+    strength: Annotated[float, options.option("--strength", help="From 0, the same, to 1, all new.")] = 0.5,
+    prompt: Prompt = None,
+) -> None:
+    """A recording as it might have been: a share of its spans is made anew."""
+    _edit("variation", making, source, strength=strength, prompt=prompt)
+
+
+def _edit(job: str, making: Making, source: Path, **told: Any) -> None:
+    """Carry out one function of maskaudio.edit: read, change, write."""
+    making.check()
+    seed = options.draw_seed() if making.seed is None else making.seed
+    told |= making.settings() | {"seed": seed}
+    from maskaudio.audio import read_audio
+    from maskaudio.cli.output import plan_targets
+    from maskaudio.cli.progress import live_progress
+
+    piped = str(source) == "-"
+    clip = read_audio(sys.stdin.buffer.read() if piped else source)
+    (target,) = plan_targets(making.out, making.format, f"{'' if piped else source.stem} {job}", [seed])
+    making.set_up()
+
+    from maskaudio import edit
+
+    started = time.perf_counter()
+    with live_progress(not making.quiet) as observer:
+        changed = getattr(edit, job)(clip, observer=observer, **told)
+    making.deliver(changed, target, seed, started, source=str(source), prompt=told["prompt"])

@@ -1,0 +1,110 @@
+"""What every command that makes sound has in common: its options, and what becomes of a clip."""
+
+import functools
+import inspect
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+from maskaudio.cli import options
+from maskaudio.errors import UsageError
+
+if TYPE_CHECKING:
+    from maskaudio.audio import Audio
+    from maskaudio.cli.output import Target
+
+
+@dataclass(frozen=True)
+class Making:
+    """The options of `generate` and `edit`: how a sound is made, and where it goes."""
+
+    out: options.Out = None
+    format: options.Format = None
+    seed: options.Seed = None
+    model: Annotated[str, options.option("-m", "--model", help="A model's name or folder.")] = "sound"
+    steps: Annotated[str | None, options.option("--steps", help="Steps in all, or per stage: 8,2,1,1.")] = (
+        None
+    )
+    guidance: Annotated[
+        float | None, options.option("--guidance", help="How closely to follow the words; 1 = no guidance.")
+    ] = None
+    temperature: options.Temperature = None
+    top_p: options.TopP = None
+    negative: Annotated[str | None, options.option("--negative", help="What it should not sound like.")] = (
+        None
+    )
+    no_tags: options.NoTags = False
+    overwrite: options.Overwrite = False
+    device: options.Device = options.DeviceName.auto
+    threads: options.Threads = None
+    offline: options.Offline = False
+    as_json: options.Json = False
+    quiet: options.Quiet = False
+    verbose: options.Verbose = False
+    debug: options.Debug = False
+
+    def check(self) -> None:
+        """Raise UsageError for options that do not go together, before anything is loaded."""
+        if self.as_json and self.out == "-":
+            raise UsageError("--json and -o - both want stdout: give -o a file")
+
+    def set_up(self) -> None:
+        """Carry out the flags that are for the whole process."""
+        options.set_up(quiet=self.quiet, verbose=self.verbose, threads=self.threads, offline=self.offline)
+
+    def settings(self) -> dict[str, Any]:
+        """What the library is told."""
+        told = {k: getattr(self, k) for k in ("model", "guidance", "temperature", "top_p", "negative")}
+        return told | {"steps": parse_steps(self.steps), "device": self.device.value}
+
+    def deliver(self, clip: "Audio", target: "Target", seed: int, started: float, **more: Any) -> None:
+        """Write a clip that took since `started` (perf_counter), and say so; `more` stands in the JSON."""
+        from maskaudio.audio import encode_audio
+
+        took = time.perf_counter() - started
+        data = encode_audio(clip, target.format, tags=not self.no_tags)
+        path = target.write(data, overwrite=self.overwrite)
+        if not self.quiet:
+            options.say(
+                f"wrote {'to stdout' if target.is_stdout else path}: {clip.duration:.2f} s of sound"
+                f" in {took:.2f} s ({clip.duration / took:.1f} times real time), seed {seed}"
+            )
+        if self.as_json:
+            made = {"file": str(path), "format": target.format, **more, "seed": seed, "model": self.model}
+            made |= {"duration": clip.duration, "sample_rate": clip.sample_rate, "seconds": round(took, 3)}
+            print(json.dumps(made | {"tags": clip.tags}, ensure_ascii=False), flush=True)
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose first parameter is a dataclass of options, as one that has them all itself."""
+    hints = get_type_hints(command, include_extras=True)
+    first, *own = inspect.signature(command).parameters.values()
+    kind = hints[first.name]
+    shared = get_type_hints(kind, include_extras=True)
+    names = [field.name for field in fields(kind)]
+
+    @functools.wraps(command)
+    def expanded(**given: Any) -> None:
+        command(kind(**{name: given.pop(name) for name in names}), **given)
+
+    parameters = [p.replace(kind=p.KEYWORD_ONLY, annotation=hints[p.name]) for p in own]
+    parameters += [
+        inspect.Parameter(f.name, first.KEYWORD_ONLY, default=f.default, annotation=shared[f.name])
+        for f in fields(kind)
+    ]
+    expanded.__signature__ = inspect.Signature(parameters)  # what typer reads
+    expanded.__annotations__ = {p.name: p.annotation for p in parameters}
+    return expanded
+
+
+def parse_steps(value: str | None) -> int | list[int] | None:
+    """A number of steps, or one for every stage. Raises UsageError for anything else."""
+    if value is None:
+        return None
+    try:
+        numbers = [int(part) for part in value.split(",")]
+    except ValueError:
+        raise UsageError(f"--steps {value}: expected a number, or one per stage such as 8,2,1,1") from None
+    return numbers if "," in value else numbers[0]

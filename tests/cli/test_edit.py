@@ -1,0 +1,70 @@
+"""maskaudio edit, as a person calls it."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+
+@pytest.fixture
+def take(run):
+    rng = np.random.default_rng(0)
+    soundfile.write(run.work / "take.wav", 0.1 * rng.standard_normal((44100 * 2, 2)), 44100)
+    return run.work / "take.wav"
+
+
+def test_inpainting_keeps_what_is_around_bit_by_bit(run, take, model):
+    done = run("edit", "inpaint", "take.wav", "--from", 0.5, "--to", 1.1, "--seed", 3, "-m", model, "--json")
+    assert done.returncode == 0, done.stderr.decode()
+    row = json.loads(done.stdout)
+    assert row["file"] == "take_inpaint_3.wav" and row["source"] == "take.wav"
+    before, after = (soundfile.read(run.work / name, dtype="int16")[0] for name in ("take.wav", row["file"]))
+    same = (before == after).all(1)
+    assert same[:22050].all() and same[48510:].all() and not same[22050:48510].all()
+    again = run(
+        "edit",
+        "inpaint",
+        "-",
+        "--from",
+        0.5,
+        "--to",
+        1.1,
+        "--seed",
+        3,
+        "-m",
+        model,
+        "-o",
+        "-",
+        "-q",
+        input=take.read_bytes(),
+    )
+    assert again.returncode == 0 and len(again.stdout) > 4 * 88200
+
+
+def test_extending_and_varying(run, take, model):
+    done = run("edit", "extend", "take.wav", "-d", 1, "--at", "start", "-m", model, "-o", "long.flac")
+    assert done.returncode == 0, done.stderr.decode()
+    assert soundfile.info(run.work / "long.flac").frames == 3 * 44100
+    done = run(
+        "edit", "variation", "take.wav", "--strength", 0.3, "--prompt", "rain", "-m", model, "-o", "v.wav"
+    )
+    assert done.returncode == 0 and soundfile.info(run.work / "v.wav").channels == 2
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (("inpaint", "take.wav", "--from", 1, "--to", 9), "to 9"),
+        (("inpaint", "take.wav", "--from", 1, "--to", 1), "nothing in between"),
+        (("inpaint", "take.wav", "--from", 1), "--to"),
+        (("variation", "take.wav", "--strength", 2), "strength 2"),
+        (("extend", "take.wav", "-d", 1, "--at", "middle"), "at 'middle'"),
+        (("extend", "take.wav", "-d", "nan"), "above 0"),
+        (("inpaint", "missing.wav", "--from", 0, "--to", 1), "no such file"),
+        (("inpaint", "take.wav", "--from", 0, "--to", 1, "--negative", "a"), "needs a prompt"),
+        (("inpaint", "take.wav", "--from", 0, "--to", 1, "--prompt", ""), "prompt is empty"),
+    ],
+)
+def test_usage(fails, take, model, arguments, says):
+    fails(2, "edit", *arguments, "-m", model, says=says)
