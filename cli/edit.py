@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from maskaudio.cli import options
-from maskaudio.cli.making import Making, with_options
+from maskaudio.cli.making import Delivering, Making, with_options
 
 app = typer.Typer(help="Make a part of a recording anew.", rich_markup_mode=None)
 
@@ -56,11 +56,31 @@ def variation(
     _edit("variation", making, source, strength=strength, prompt=prompt)
 
 
-def _edit(job: str, making: Making, source: Path, **told: Any) -> None:
+@app.command()
+@with_options
+def speech(
+    delivering: Delivering,
+    source: In,
+    replace: Annotated[str, options.option("--replace", help="Words that are said in it.")],
+    by: Annotated[str, options.option("--with", help="What is said in their place.")],
+    language: Annotated[str, options.option("--language", help="en-us or en-gb.")] = "en-us",
+    model: Annotated[
+        str, options.option("-m", "--model", help="A speech model's name or folder.")
+    ] = "speech",
+) -> None:
+    """Let somebody say other words, in the same voice.
+
+    A voice is a person's: change a recording only with the consent of whoever speaks in it, and not to make
+    others believe what was never said.
+    """
+    _edit("reword", delivering, source, old=replace, new=by, language=language, model=model)
+
+
+def _edit(job: str, making: Delivering, source: Path, **asked: Any) -> None:
     """Carry out one function of maskaudio.edit: read, change, write."""
     making.check()
     seed = options.draw_seed() if making.seed is None else making.seed
-    told |= making.settings() | {"seed": seed}
+    told = making.settings() | asked
     from maskaudio.audio import read_audio
     from maskaudio.cli.output import plan_targets
     from maskaudio.cli.progress import live_progress
@@ -74,5 +94,5 @@ def _edit(job: str, making: Making, source: Path, **told: Any) -> None:
 
     started = time.perf_counter()
     with live_progress(not making.quiet) as observer:
-        changed = getattr(edit, job)(clip, observer=observer, **told)
-    making.deliver(changed, target, seed, started, source=str(source), prompt=told["prompt"])
+        changed = getattr(edit, job)(clip, seed=seed, observer=observer, **told)
+    making.deliver(changed, target, seed, started, source=str(source), **asked | {"model": told["model"]})

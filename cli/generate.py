@@ -42,7 +42,7 @@ def generate(
         started = time.perf_counter()
         with live_progress(not making.quiet) as observer:
             clip = text_to_audio.generate(text, seed=number, observer=observer, **settings)
-        making.deliver(clip, target, number, started, prompt=text)
+        making.deliver(clip, target, number, started, prompt=text, model=making.model)
         if player:
             player.add(clip.samples[0], clip.sample_rate)
     if player:

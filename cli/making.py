@@ -17,24 +17,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Making:
-    """The options of `generate` and `edit`: how a sound is made, and where it goes."""
+class Delivering:
+    """The options of whatever makes a clip: where it goes, by which seed, on what."""
 
     out: options.Out = None
     format: options.Format = None
     seed: options.Seed = None
-    model: Annotated[str, options.option("-m", "--model", help="A model's name or folder.")] = "sound"
-    steps: Annotated[str | None, options.option("--steps", help="Steps in all, or per stage: 8,2,1,1.")] = (
-        None
-    )
-    guidance: Annotated[
-        float | None, options.option("--guidance", help="How closely to follow the words; 1 = no guidance.")
-    ] = None
-    temperature: options.Temperature = None
-    top_p: options.TopP = None
-    negative: Annotated[str | None, options.option("--negative", help="What it should not sound like.")] = (
-        None
-    )
     no_tags: options.NoTags = False
     overwrite: options.Overwrite = False
     device: options.Device = options.DeviceName.auto
@@ -56,8 +44,7 @@ class Making:
 
     def settings(self) -> dict[str, Any]:
         """What the library is told."""
-        told = {k: getattr(self, k) for k in ("model", "guidance", "temperature", "top_p", "negative")}
-        return told | {"steps": parse_steps(self.steps), "device": self.device.value}
+        return {"device": self.device.value}
 
     def deliver(self, clip: "Audio", target: "Target", seed: int, started: float, **more: Any) -> None:
         """Write a clip that took since `started` (perf_counter), and say so; `more` stands in the JSON."""
@@ -72,9 +59,32 @@ class Making:
                 f" in {took:.2f} s ({clip.duration / took:.1f} times real time), seed {seed}"
             )
         if self.as_json:
-            made = {"file": str(path), "format": target.format, **more, "seed": seed, "model": self.model}
+            made = {"file": str(path), "format": target.format, **more, "seed": seed}
             made |= {"duration": clip.duration, "sample_rate": clip.sample_rate, "seconds": round(took, 3)}
             print(json.dumps(made | {"tags": clip.tags}, ensure_ascii=False), flush=True)
+
+
+@dataclass(frozen=True)
+class Making(Delivering):
+    """The options of `generate` and of edits of sounds: how a sound is made, too."""
+
+    model: Annotated[str, options.option("-m", "--model", help="A model's name or folder.")] = "sound"
+    steps: Annotated[str | None, options.option("--steps", help="Steps in all, or per stage: 8,2,1,1.")] = (
+        None
+    )
+    guidance: Annotated[
+        float | None, options.option("--guidance", help="How closely to follow the words; 1 = no guidance.")
+    ] = None
+    temperature: options.Temperature = None
+    top_p: options.TopP = None
+    negative: Annotated[str | None, options.option("--negative", help="What it should not sound like.")] = (
+        None
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """What the library is told."""
+        told = {k: getattr(self, k) for k in ("model", "guidance", "temperature", "top_p", "negative")}
+        return super().settings() | told | {"steps": parse_steps(self.steps)}
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:

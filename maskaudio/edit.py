@@ -24,8 +24,11 @@ from maskaudio.decoding.spans import hide, span_count
 from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
 from maskaudio.pipelines.checks import check_seed, in_range
+from maskaudio.pipelines.rewording import reword
 from maskaudio.pipelines.tags import provenance
 from maskaudio.pipelines.text_to_audio import SoundModel, asked, check_prompts, load
+
+__all__ = ["Manner", "extend", "inpaint", "reword", "variation"]
 
 CONTEXT = 4.0  # seconds that are heard on either side of an edit
 LONGEST = 20.0  # seconds made in one go

@@ -8,6 +8,7 @@ from maskaudio.codec.semantic import FINER, NOTHING, SpeechTokeniser
 from maskaudio.text.phones import PAUSES
 from maskaudio.text.units import Units
 
+RELUCTANCE = 0.1  # nats a frame: of two equally good paths the one with more of the words is taken
 MOST_SKIPPED = 3  # gaps and pauses in a row that may take no time: a comma, a gap, a bracket's pause
 
 
@@ -26,6 +27,28 @@ def align(tokeniser: SpeechTokeniser, tokens: Tensor, said: Units) -> np.ndarray
         return None
     lasting = np.bincount(states, minlength=len(phone))
     return np.cumsum(lasting)[:-1] / (FINER * tokeniser.frame_rate)
+
+
+@torch.inference_mode()
+def spot(tokeniser: SpeechTokeniser, tokens: Tensor, said: Units) -> tuple[float, float, float] | None:
+    """Where in the semantic tokens [T] of a clip the units are said: its begin and end in seconds, and cost.
+
+    The cost is how much likelier, in nats a phone, the tokeniser finds what it would have heard there by
+    itself; about 0 where the words are said. None where they cannot be, or are none.
+    """
+    heard = tokeniser.hear(tokens[None, None].to(next(tokeniser.parameters()).device))[0].cpu().numpy()
+    phone = np.maximum(0, said.index - len(PAUSES))
+    if not phone.any():
+        return None
+    anything = heard.max(1, keepdims=True)
+    emitted = np.concatenate([anything - RELUCTANCE, heard[:, phone], anything - RELUCTANCE], 1)
+    states = best_path(emitted, np.concatenate([[True], phone == NOTHING, [True]]))
+    if states is None:
+        return None
+    inside = np.flatnonzero((states > 0) & (states <= len(phone)))
+    lacking = (anything[:, 0] - emitted[np.arange(len(states)), states])[inside].sum()
+    rate = FINER * tokeniser.frame_rate
+    return inside[0] / rate, (inside[-1] + 1) / rate, float(lacking / np.count_nonzero(phone))
 
 
 def best_path(emitted: np.ndarray, skippable: np.ndarray) -> np.ndarray | None:

@@ -165,36 +165,57 @@ def voice_tokens(
 
     asked: what each frame is to say, [1, T, dim], where a text is known.
     """
-    network, count, frames = speech.network, len(semantic), semantic.shape[1]
-    streams = network.acoustic.streams
+    count, frames = len(semantic), semantic.shape[1]
+    streams = speech.network.acoustic.streams
     prompt = min(round(PROMPT * speech.codec.frame_rate), voice.semantic.shape[0])
     prompt = prompt // plan.span_length * plan.span_length  # spans begin where the prompt ends
     grid = Grid.blank(count, streams, prompt + frames)
     grid.codes[:, :, :prompt] = voice.acoustic[:streams, :prompt]
     grid.known[:, :, :prompt] = True
-    tokens = torch.cat([voice.semantic[:prompt].expand(count, -1), semantic], 1).to(speech.device)
-    who = network.voice_of(voice.acoustic[None, :streams].to(speech.device)).expand(count, -1)
-    text: dict[str, Tensor] = {}
+    tokens = torch.cat([voice.semantic[:prompt].expand(count, -1), semantic.cpu()], 1)
     if asked is not None:  # nobody knows the words of the prompt
-        told = torch.arange(prompt + frames, device=speech.device) >= prompt
-        asked = torch.nn.functional.pad(asked, (0, 0, prompt, 0)).expand(count, -1, -1)
-        text = {"asked": asked, "told": told.expand(count, -1)}
+        asked = torch.nn.functional.pad(asked, (0, 0, prompt, 0))
+    codes = fill_tokens(speech, grid, tokens, voice, plan, seeds, asked=asked, observer=observer)
+    return codes[:, :, prompt:]
+
+
+def fill_tokens(
+    speech: SpeechModel,
+    grid: Grid,
+    semantic: Tensor,
+    voice: Voice,
+    plan: Plan,
+    seeds: list[int],
+    *,
+    asked: Tensor | None = None,
+    observer: Callable[[Progress], None] | None = None,
+) -> Tensor:
+    """Stage 2 on a grid [B, K, T] that is known in places, with the semantic tokens [B, T] of all of it.
+
+    asked: what each frame is to say, [1, T, dim], where a text is known; it counts where the first stream is
+    unknown.
+    """
+    network, count = speech.network, len(semantic)
+    tokens = semantic.to(speech.device)
+    acoustic = voice.acoustic[None, : network.acoustic.streams].to(speech.device)
+    who = network.voice_of(acoustic).expand(count, -1)
+    text: dict[str, Tensor] = {}
+    if asked is not None:
+        text = {"asked": asked.expand(count, -1, -1), "told": ~grid.known[:, 0].to(speech.device)}
     unconditional = None
     if any(stage.guidance != 1.0 for stage in plan.stages):
         dropped = torch.ones(count, dtype=torch.bool, device=speech.device)
         unconditional = network.speech_condition(tokens, who, dropped)
-    condition = network.speech_condition(tokens, who, **text)
-    codes = decode(
+    return decode(
         network.acoustic,
         grid,
-        condition,
+        network.speech_condition(tokens, who, **text),
         plan,
         seeds,
         unconditional=unconditional,
-        values=speech.codec.values()[:streams].cpu(),
+        values=speech.codec.values()[: network.acoustic.streams].cpu(),
         observer=observer,
     )
-    return codes[:, :, prompt:]
 
 
 @torch.inference_mode()

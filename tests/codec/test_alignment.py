@@ -3,10 +3,14 @@
 import itertools
 
 import numpy as np
+import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskaudio.codec.alignment import best_path
+from maskaudio.codec.alignment import best_path, spot
+from maskaudio.text.phones import PHONES
+from maskaudio.text.units import units
 
 
 def test_by_hand():
@@ -36,3 +40,31 @@ def test_no_path_is_likelier(seed, count, frames):
     path = best_path(heard, skippable)
     assert allowed(path.tolist())
     assert np.isclose(sum(heard[t, s] for t, s in enumerate(path)), best)
+
+
+class Hears:
+    """A tokeniser that hears, 50 times a second, the class that stands in the tokens."""
+
+    frame_rate = 25.0
+
+    def __init__(self, classes):
+        self.classes = classes
+
+    def parameters(self):
+        return iter([torch.zeros(1)])
+
+    def hear(self, tokens):
+        logits = torch.full((1, len(self.classes), 1 + len(PHONES)), -6.0)
+        logits[0, torch.arange(len(self.classes)), torch.tensor(self.classes)] = 6.0
+        return logits.log_softmax(-1)
+
+
+def test_words_are_found_where_they_are_said_and_missed_where_they_are_not():
+    said = units("hI tu")
+    h, i, t, u = (int(p) + 1 for p in said.phones)
+    clip = [0] * 10 + [t] * 3 + [0] * 4 + [h] * 4 + [i] * 6 + [0] * 2 + [t] * 3 + [u] * 5 + [0] * 8
+    start, end, cost = spot(Hears(clip), torch.zeros(len(clip) // 2, dtype=torch.long), said)
+    assert (start, end) == (pytest.approx(17 / 50), pytest.approx(37 / 50)) and cost < 0.1
+    other = [u if c == i else i if c == h else c for c in clip]
+    assert spot(Hears(other), torch.zeros(len(clip) // 2, dtype=torch.long), said)[2] > 4
+    assert spot(Hears(clip[:3]), torch.zeros(1, dtype=torch.long), said) is None
