@@ -83,7 +83,6 @@ def _edit(job: str, making: Delivering, source: Path, **asked: Any) -> None:
     told = making.settings() | asked
     from maskaudio.audio import read_audio
     from maskaudio.cli.output import plan_targets
-    from maskaudio.cli.progress import live_progress
 
     piped = str(source) == "-"
     clip = read_audio(sys.stdin.buffer.read() if piped else source)
@@ -93,6 +92,6 @@ def _edit(job: str, making: Delivering, source: Path, **asked: Any) -> None:
     from maskaudio import edit
 
     started = time.perf_counter()
-    with live_progress(not making.quiet) as observer:
+    with making.watched() as observer:
         changed = getattr(edit, job)(clip, seed=seed, observer=observer, **told)
     making.deliver(changed, target, seed, started, source=str(source), **asked | {"model": told["model"]})

@@ -23,6 +23,8 @@ def generate(
 ) -> None:
     """Make a sound or a piece of music from a description."""
     making.check()
+    if making.trace and count > 1:
+        raise UsageError("--trace shows one clip: leave out --count")
     text = _read(prompt)
     settings = making.settings() | {"duration": duration, "span": span}
     seed = options.draw_seed() if making.seed is None else making.seed
@@ -30,7 +32,6 @@ def generate(
 
     from maskaudio.cli.output import plan_targets
     from maskaudio.cli.playing import Player
-    from maskaudio.cli.progress import live_progress
 
     targets = plan_targets(making.out, making.format, text, seeds)
     player = Player() if play else None
@@ -40,7 +41,7 @@ def generate(
 
     for number, target in zip(seeds, targets, strict=True):  # one by one: a batch would round differently
         started = time.perf_counter()
-        with live_progress(not making.quiet) as observer:
+        with making.watched() as observer:
             clip = text_to_audio.generate(text, seed=number, observer=observer, **settings)
         making.deliver(clip, target, number, started, prompt=text, model=making.model)
         if player:

@@ -4,8 +4,10 @@ import functools
 import inspect
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from maskaudio.cli import options
@@ -14,6 +16,7 @@ from maskaudio.errors import UsageError
 if TYPE_CHECKING:
     from maskaudio.audio import Audio
     from maskaudio.cli.output import Target
+    from maskaudio.decoding.engine import Progress
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,14 @@ class Delivering:
     def set_up(self) -> None:
         """Carry out the flags that are for the whole process."""
         options.set_up(quiet=self.quiet, verbose=self.verbose, threads=self.threads, offline=self.offline)
+
+    @contextmanager
+    def watched(self) -> "Iterator[Callable[[Progress], None] | None]":
+        """An observer for one decode: the live view on a terminal."""
+        from maskaudio.cli.progress import live_progress
+
+        with live_progress(not self.quiet) as observer:
+            yield observer
 
     def settings(self) -> dict[str, Any]:
         """What the library is told."""
@@ -80,6 +91,37 @@ class Making(Delivering):
     negative: Annotated[str | None, options.option("--negative", help="What it should not sound like.")] = (
         None
     )
+
+    trace: Annotated[
+        Path | None, options.option("--trace", help="Draw the grid being revealed: a .png or a .gif.")
+    ] = None
+
+    def check(self) -> None:
+        """Raise UsageError for options that do not go together, before anything is loaded."""
+        super().check()
+        if self.trace and self.trace.suffix.lower() not in (".png", ".gif"):
+            raise UsageError(f"--trace {self.trace}: a picture's name ends in .png or .gif")
+        if self.trace and self.trace.exists() and not self.overwrite:
+            raise UsageError(f"{self.trace} exists already; --overwrite replaces it")
+
+    @contextmanager
+    def watched(self) -> "Iterator[Callable[[Progress], None] | None]":
+        """An observer for one decode: the live view on a terminal, and the trace that is asked for."""
+        with super().watched() as live:
+            if not self.trace:
+                yield live
+                return
+            from maskaudio.pictures import Trace
+
+            trace = Trace()
+
+            def both(progress: "Progress") -> None:
+                trace(progress)
+                if live:
+                    live(progress)
+
+            yield both
+        trace.save(self.trace)
 
     def settings(self) -> dict[str, Any]:
         """What the library is told."""

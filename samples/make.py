@@ -6,11 +6,10 @@ python -m samples.make [sounds|speech]
 import sys
 from pathlib import Path
 
-import numpy as np
-
 import maskaudio
 from maskaudio.checkpoints.registry import find_model
 from maskaudio.checkpoints.voices import voice_files
+from maskaudio.pictures import Trace
 
 HERE = Path(__file__).parent
 SEEDS = range(3)
@@ -32,7 +31,9 @@ def sounds() -> None:
         for seed in SEEDS:
             made = maskaudio.generate(prompt, duration=4.0, seed=seed)
             made.save(HERE / "generated" / f"{plain(prompt)}_{seed}.opus")
-    draw_decode("rain on a tin roof with distant thunder", HERE / "decode.png")
+    trace = Trace()
+    maskaudio.generate("rain on a tin roof with distant thunder", seed=0, observer=trace)
+    trace.save(HERE / "decode.png")
 
 
 def speech() -> None:
@@ -49,24 +50,6 @@ def speech() -> None:
 def plain(text: str) -> str:
     """A file's name out of a text."""
     return "".join(c for c in text.replace(" ", "-") if c.isalnum() or c == "-")
-
-
-def draw_decode(prompt: str, picture: Path) -> None:
-    """Colour every cell of the grid by the step that revealed it."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    seen: list[np.ndarray] = []
-    maskaudio.generate(prompt, seed=0, observer=lambda p: seen.append(p.known[0].cpu().numpy()))
-    step = len(seen) - np.sum(seen, axis=0) + 1  # a cell known since step s was seen len − s + 1 times
-    figure, axes = pyplot.subplots(figsize=(11, 2.6), layout="constrained")
-    image = axes.imshow(step, aspect="auto", cmap="viridis", interpolation="nearest")
-    axes.set_xlabel("frame (25 per second)")
-    axes.set_ylabel("stream")
-    figure.colorbar(image, label="revealed in step", pad=0.01)
-    figure.savefig(picture, dpi=110)
 
 
 if __name__ == "__main__":

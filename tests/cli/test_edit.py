@@ -68,3 +68,17 @@ def test_extending_and_varying(run, take, model):
 )
 def test_usage(fails, take, model, arguments, says):
     fails(2, "edit", *arguments, "-m", model, says=says)
+
+
+def test_a_trace_and_an_inspection(run, fails, take, model):
+    done = run("generate", "rain", "-d", 1, "-m", model, "-o", "x.wav", "--trace", "x.gif", "-q")
+    assert done.returncode == 0 and (run.work / "x.gif").read_bytes()[:3] == b"GIF"
+    done = run("inspect", "x.wav", "--picture", "x.png", "--json")
+    facts = json.loads(done.stdout)
+    assert facts["seconds"] == 1.0 and facts["tags"]["generated"] == "yes"
+    assert (run.work / "x.png").read_bytes()[1:4] == b"PNG"
+    shown = run("inspect", "take.wav").stdout.decode()
+    assert "44100" in shown and "█" in shown
+    fails(2, "generate", "rain", "--trace", "x.jpg", "-m", model, says="png or .gif")
+    fails(2, "generate", "rain", "--trace", "x.gif", "-m", model, says="exists already")
+    fails(2, "inspect", "missing.wav", says="no such file")
