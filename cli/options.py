@@ -68,7 +68,9 @@ Format = Annotated[
     str | None, option("-f", "--format", help="wav, flac, ogg, opus, mp3 or raw. [default: suffix]")
 ]
 Seed = Annotated[int | None, option("--seed", min=0, max=SEEDS - 1, help="The same seed, the same file.")]
-Temperature = Annotated[float | None, option("--temperature", help="More is more varied, less is safer.")]
+Temperature = Annotated[
+    float | None, option("--temperature", help="Times the model's own: 2 is more varied, 0.5 is safer.")
+]
 TopP = Annotated[float | None, option("--top-p", help="Draw from the likeliest tokens of this total share.")]
 NoTags = Annotated[bool, option("--no-tags", help="Do not say in the file how it was made.")]
 Device = Annotated[DeviceName, option("--device", help="Where to compute.")]

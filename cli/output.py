@@ -114,4 +114,4 @@ def slug(text: str) -> str:
         if name and len(name) + 1 + len(word) > 40:
             break
         name = f"{name}_{word}" if name else word[:40]
-    return name or hashlib.sha256(text.encode()).hexdigest()[:12]
+    return name or hashlib.sha256(text.encode(errors="replace")).hexdigest()[:12]

@@ -29,7 +29,7 @@ def speak(
         ),
     ] = None,
     voice_text: Annotated[
-        str | None, options.option("--voice-text", help="What the clip says; makes --speed voice exact.")
+        str | None, options.option("--voice-text", help="All that the clip says; makes --speed voice exact.")
     ] = None,
     language: Annotated[
         str | None, options.option("--language", help="en-us or en-gb. [default: the voice's]")
@@ -38,10 +38,11 @@ def speak(
         str, options.option("--engine", help="What reads the text: lexicon, or espeak where installed.")
     ] = "lexicon",
     speed: Annotated[
-        str, options.option("--speed", help="Pace: 1.2 is faster, 0.8 slower; 'voice' is the clip's own.")
+        str, options.option("--speed", help="Pace, 0.3 to 3: 1.2 is faster; 'voice' is the clip's own.")
     ] = "1",
     duration: Annotated[
-        float | None, options.option("-d", "--duration", help="Seconds that all of it shall take.")
+        float | None,
+        options.option("-d", "--duration", help="Seconds that all of it shall take, in place of --speed."),
     ] = None,
     pronunciations: Annotated[
         Path | None,
@@ -77,7 +78,9 @@ def speak(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Say a text in a voice of ours, or in that of a short clip.
+    """Say a text in a voice of ours, or in that of a short clip (2 to 30 s; 10 s of it are kept).
+
+    In the text: [pause 500ms] or <break time="0.5s"/> for silence, [[həˈloʊ]] for sounds in IPA.
 
     A voice is a person's: use a clip only with the consent of whoever speaks in it.
     """
@@ -132,13 +135,13 @@ def speak(
             seconds += samples.shape[1] / rate
             show(len(cues), seconds)
     took = time.perf_counter() - started
-    if subtitles:
-        subtitles = write_subtitles(subtitles, cues, overwrite=overwrite)
     if not quiet:
         options.say(
             f"wrote {'to stdout' if target.is_stdout else path}: {seconds:.2f} s of speech"
             f" in {took:.2f} s ({seconds / took:.1f} times real time), voice {tags['voice']}, seed {seed}"
         )
+    if subtitles:
+        subtitles = write_subtitles(subtitles, cues, overwrite=overwrite)
     if as_json:
         made = {
             "file": str(path),

@@ -17,6 +17,8 @@ def check_subtitles(path: Path) -> None:
     """Raise UsageError where `path` names no kind of subtitles or lies in no folder."""
     if path.suffix.lower() not in KINDS:
         raise UsageError(f"{path}: subtitles end in {', '.join(KINDS)}")
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder, not a file")
     check_folder(path.parent)
 
 
@@ -36,7 +38,7 @@ def write_subtitles(path: Path, cues: list[dict[str, Any]], *, overwrite: bool) 
         ]
         said = ("WEBVTT\n\n" if kind == ".vtt" else "") + "\n".join(blocks)
     path = path if overwrite else free_path(path)
-    write_file(path, said.encode(), overwrite=overwrite)
+    write_file(path, said.encode(errors="replace"), overwrite=overwrite)
     return path
 
 

@@ -85,7 +85,7 @@ def add(
     from maskaudio.pipelines.speech_model import load
 
     voice = load(model).voice(clip)
-    known = voice.about or {"language": LANGUAGES[0], "source": clip.name}
+    known = {"language": LANGUAGES[0], "source": clip.name} | voice.about
     voice = replace(voice, about=known | {key: value for key, value in given.items() if value})
     path.parent.mkdir(parents=True, exist_ok=True)
     voice.save(path)

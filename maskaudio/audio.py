@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import shutil
 import struct
@@ -72,11 +73,11 @@ def format_of(path: Path) -> str:
     return name
 
 
-def read_audio(source: str | Path | bytes) -> Audio:
+def read_audio(source: str | Path | bytes, longest: float = math.inf) -> Audio:
     """A file (or its bytes) in any format libsndfile knows, tags included.
 
-    Raises UsageError where there is no such file, MaskaudioError where it is not audio, is empty, or
-    holds NaN or infinite samples.
+    Raises UsageError where there is no such file or it says that it has more than `longest` seconds,
+    MaskaudioError where it is not audio, is empty, or holds NaN or infinite samples.
     """
     import soundfile
 
@@ -91,6 +92,8 @@ def read_audio(source: str | Path | bytes) -> Audio:
         raise MaskaudioError(f"{name}: the file is empty")
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
+            if (seconds := file.frames / file.samplerate) > longest:
+                raise UsageError(f"{name}: {seconds:.0f} s; at most {longest:g} s are wanted here")
             blocks = list(_blocks(file))
             rate, tags = file.samplerate, _read_tags(file.copy_metadata())
             bits = BITS.get(file.subtype, 16)

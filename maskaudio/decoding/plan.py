@@ -106,7 +106,7 @@ def make_plan(
     """A model's own plan with what the user asks for put in its place.
 
     steps: see `split_steps`. guidance goes to every stage that is guided in `plan` (to the first where none
-    is); temperature scales every stage's.
+    is); temperature scales that of every stage that draws.
     """
     stages = plan.stages
     if steps is not None:
@@ -118,7 +118,9 @@ def make_plan(
         stages = tuple(replace(s, guidance=guidance) if g else s for s, g in zip(stages, guided, strict=True))
     if temperature is not None:
         stages = tuple(
-            replace(
+            s
+            if s.average  # nothing is drawn there
+            else replace(
                 s, temperature=s.temperature * temperature, last_temperature=s.last_temperature * temperature
             )
             for s in stages

@@ -37,12 +37,14 @@ from maskaudio.pipelines.speech_model import (
 )
 from maskaudio.pipelines.tags import provenance
 from maskaudio.pipelines.voices import Voice
+from maskaudio.text.conventions import said_as_one
 from maskaudio.text.phones import LANGUAGES, PAUSES
 from maskaudio.text.script import Sentence, read_script
 from maskaudio.text.units import Units, units
 
 TOGETHER = 4  # candidates in one batch: memory stays small
 FADE = 0.01  # seconds at both ends of a sentence
+_QUOTES, _SIGNS = "\"'“‘([", "\"'”’)].,;:!?…"
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +194,7 @@ def utterances(
         script, first = iter(sentences[1:]), sentences[0]
     for number, sentence in enumerate(itertools.chain([first], script)):
         own_seed = int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()[:7], "big")
-        audio, words = _say(speech, sentence, speaker, manner, own_seed, observer)
+        audio, words = _say(speech, sentence, speaker, manner, own_seed, language, observer)
         yield Utterance(sentence, replace(audio, tags=tags), words)
 
 
@@ -203,6 +205,7 @@ def _say(
     voice: Voice,
     manner: Manner,
     seed: int,
+    language: str,
     observer: Callable[[Progress], None] | None,
 ) -> tuple[Audio, tuple[tuple[str, float, float], ...]]:
     rate = speech.codec.sample_rate
@@ -223,7 +226,8 @@ def _say(
         if best is None or scores.max() > best_score:
             best, best_score = waves[scores.argmax()].numpy(), float(scores.max())
     wave = faded(normalise(best, rate), rate)
-    return Audio(wave[None].astype(np.float32), rate), _words(sentence, said, durations, speech)
+    words = _words(sentence, said, durations, speech.codec.frame_rate, language)
+    return Audio(wave[None].astype(np.float32), rate), words
 
 
 def first_voice(folder: Path) -> str:
@@ -257,10 +261,10 @@ def faded(wave: np.ndarray, rate: int) -> np.ndarray:
 
 
 def _words(
-    sentence: Sentence, said: Units, durations: Tensor, speech: SpeechModel
+    sentence: Sentence, said: Units, durations: Tensor, frame_rate: float, language: str
 ) -> tuple[tuple[str, float, float], ...]:
-    """The words of a sentence with their times; all as one where more or fewer are written than spoken."""
-    edges = durations.cumsum(0).numpy() / speech.codec.frame_rate
+    """The words of a sentence with their times; all as one where it is not plain which sound is whose."""
+    edges = durations.cumsum(0).numpy() / frame_rate
     starts, ends = edges[:-2], edges[1:-1]
     groups: list[list[int]] = [[]]
     for i, unit in enumerate(said.index):
@@ -269,7 +273,16 @@ def _words(
         elif unit > len(PAUSES):
             groups[-1].append(i)
     groups = [g for g in groups if g]
-    written = sentence.text.split()
-    if len(written) != len(groups):
+    written: list[list[str]] = []
+    for word in sentence.text.split():
+        if written and said_as_one(written[-1][-1].lstrip(_QUOTES), word.rstrip(_SIGNS), language):
+            written[-1].append(word)
+        else:
+            written.append([word])
+    if len(written) != len(groups) or any(c.isdigit() for c in sentence.text):
         return ((sentence.text, float(edges[0]), float(edges[-2])),)
-    return tuple((w, float(starts[g[0]]), float(ends[g[-1]])) for w, g in zip(written, groups, strict=True))
+    timed = []
+    for words, group in zip(written, groups, strict=True):
+        places = np.linspace(starts[group[0]], ends[group[-1]], len(words) + 1)
+        timed += [(w, float(a), float(b)) for w, a, b in zip(words, places, places[1:], strict=False)]
+    return tuple(timed)

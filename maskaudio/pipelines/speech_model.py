@@ -15,13 +15,13 @@ from maskaudio.checkpoints.registry import find_model, read_config
 from maskaudio.checkpoints.voices import voice_files
 from maskaudio.codec.load import load_codec, load_tokeniser
 from maskaudio.codec.protocol import Codec
-from maskaudio.codec.semantic import NOTHING, SpeechTokeniser, spelled
+from maskaudio.codec.semantic import FINER, NOTHING, SpeechTokeniser, spelled
 from maskaudio.config import from_dict
 from maskaudio.decoding.engine import Grid, Progress, decode
 from maskaudio.decoding.plan import Plan
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.networks.speech import SpeechConfig, SpeechNetwork
-from maskaudio.pipelines.voices import Voice, voice_from_clip
+from maskaudio.pipelines.voices import LONGEST, Voice, voice_from_clip
 from maskaudio.text.phones import PHONES
 from maskaudio.text.script import read_script
 from maskaudio.text.units import Units, units
@@ -62,7 +62,7 @@ class SpeechModel:
             raise UsageError(f"unknown voice '{name}' (there is: {there}; or give a clip of 2 to 30 s)")
         if path.suffix == ".safetensors":
             return self._fitting(Voice.load(path))
-        return voice_from_clip(read_audio(path), path.name, self.codec, self.tokeniser)
+        return voice_from_clip(read_audio(path, LONGEST), path.name, self.codec, self.tokeniser)
 
     def _fitting(self, voice: Voice) -> Voice:
         if (voice.codec_hash, voice.tokens_hash) != (self.codec.hash, self.tokeniser.hash):
@@ -221,15 +221,19 @@ def fill_tokens(
 @torch.inference_mode()
 def voice_pace(speech: SpeechModel, voice: Voice, text: str | None, language: str) -> float:
     """How fast a voice's clip is spoken, 1 being the model's pace; from its `text` or the phones heard."""
+    tokens = voice.semantic[None, None].to(speech.device)
     if text is not None:
         said = units(" ".join(s.phones for s in read_script(text, language=language)))
-    else:
-        log_p = speech.tokeniser.spell(voice.semantic[None, None].to(speech.device))[0]
+        usual = natural_frames(speech, said)
+        taken = float(voice.about.get("seconds", 0)) * speech.codec.frame_rate or len(voice.semantic)
+    else:  # phones alone, without the silence between them
+        log_p = speech.tokeniser.spell(tokens)[0]
         said = units("".join(PHONES[i] for i in spelled(log_p, len(log_p))))
-    if not len(said):
+        usual = float(unit_frames(speech, unit_features(speech, said))[1:-1].sum())
+        taken = float((speech.tokeniser.hear(tokens)[0].argmax(-1) != NOTHING).sum()) / FINER
+    if not len(said) or not taken:
         raise UsageError(f"voice '{voice.name}': no words are heard in it; give --speed a number")
-    pace = natural_frames(speech, said) / len(voice.semantic)
-    return min(FASTEST, max(SLOWEST, pace))
+    return min(FASTEST, max(SLOWEST, usual / taken))
 
 
 def natural_frames(speech: SpeechModel, said: Units) -> float:

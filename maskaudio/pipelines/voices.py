@@ -89,6 +89,7 @@ def voice_from_clip(
     seconds = len(wave) / codec.sample_rate
     if seconds < SHORTEST:
         raise UsageError(f"{name}: {seconds:.1f} s of sound; a voice needs {SHORTEST:g} s or more")
+    about = {"seconds": f"{seconds:.2f}", **(about or {})}  # of all of it, for whoever gives its words
     wave = normalise(wave[: round(KEPT * codec.sample_rate)], codec.sample_rate).astype(np.float32)
     frame = round(codec.sample_rate / codec.frame_rate)
     device = next(tokeniser.parameters()).device
@@ -97,7 +98,7 @@ def voice_from_clip(
     if (score := speech_likeness(tokeniser, semantic)) < SPEECH_LIKE:
         raise UsageError(f"{name}: this does not sound like speech ({score:.2f} of {SPEECH_LIKE:g})")
     acoustic = codec.encode(wave)[0]
-    return Voice(name, acoustic.cpu(), semantic[0, 0].cpu(), codec.hash, tokeniser.hash, about or {})
+    return Voice(name, acoustic.cpu(), semantic[0, 0].cpu(), codec.hash, tokeniser.hash, about)
 
 
 def speech_likeness(tokeniser: SpeechTokeniser, semantic: Tensor) -> float:

@@ -38,6 +38,11 @@ def as_corpus(words: Sequence[Word], language: str) -> str:
     return "".join(out).strip()
 
 
+def said_as_one(first: str, second: str, language: str) -> bool:
+    """Whether two written words in a row become one, as "in the" does."""
+    return (first.lower(), second.lower()) in _JOINED[language]
+
+
 def _pair(words: Sequence[Word]) -> tuple[str, ...]:
     return () if any(word.given for word in words) else tuple(word.text.lower() for word in words)
 

@@ -145,7 +145,8 @@ class _Reader:
                     else:
                         sign, pause = end if ends_text else ".", PARAGRAPH_PAUSE
                     closed = phones[-1:] in tuple(PAUSES) or not phones
-                    yield Sentence(" ".join(words.split()), phones if closed else phones + sign, pause)
+                    shown = " ".join(_IPA.sub(r"/\g<ipa>/\g<own>", words).split())
+                    yield Sentence(shown, phones if closed else phones + sign, pause)
 
     def _fitting(self, sentence: str) -> Iterator[tuple[str, str]]:
         """A sentence's text and symbols; in more pieces where it would be too long."""
@@ -203,11 +204,18 @@ class _Words:
         parts: list[str] = []
         start = 0
         for match in self.pattern.finditer(text):
-            phones = self.phones[" ".join(match.group(1).lower().split())]
+            phones = self._known(" ".join(match.group(1).split()))
             parts.append(text[start : match.start()])
             parts.append(self.owning(phones) if match.group(2) else Given(phones))
             start = match.end()
         return [*parts, text[start:]]
+
+    def _known(self, word: str) -> str:
+        """The phones of a word that the pattern has found; it knows more letters as alike than lower()."""
+        if word.lower() in self.phones:
+            return self.phones[word.lower()]
+        like = re.compile(re.escape(word), re.IGNORECASE)
+        return next(phones for known, phones in self.phones.items() if like.fullmatch(known))
 
     def owning(self, phones: str) -> Given:
         """A word's phones with its 's."""

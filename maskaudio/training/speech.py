@@ -79,7 +79,9 @@ class SpeechLoss(nn.Module):
         unsaid: Tensor,
     ) -> dict[str, Tensor]:
         network = self.network
-        asked = network.asked(network.text(index, stress, long, unit_valid), durations, said.shape[1])
+        frames = round(float(durations[0].sum()))  # behind the prompt, whose words nobody knows
+        asked = network.asked(network.text(index, stress, long, unit_valid), durations, frames)
+        asked = F.pad(asked, (0, 0, said.shape[1] - frames, 0))
         condition = network.speech_condition(said, network.voice_of(voice, nobody), unsaid, asked, told)
         logits = network.acoustic.score(codes, int(stage), condition, scored)
         loss = entropy(logits, target, scored)

@@ -11,7 +11,7 @@ from maskaudio.networks.transformer import MaskedTransformer
 from maskaudio.training.speech_store import SpeechStore
 from maskaudio.training.spoken import Spoken
 
-LENGTHS = (40, 60, 80, 100, 125, 150, 200, 250, 300)  # frames of a target in stage 2
+LENGTHS = (15, 25, 40, 60, 80, 100, 125, 150, 200, 250, 300)  # frames of a target in stage 2
 PROMPTS = (50, 75, 75, 100, 125)  # frames of a prompt
 
 
@@ -78,6 +78,8 @@ class SpeechTask:
         stage = int(rng.choice(self.acoustic.stages, p=_stage_weights(self.acoustic.stages)))
         batch, grid = self.scene(self.train, targets, frames, prompt, revealed, rng)
         share = torch.tensor([masked_share("cosine", u) for u in rng.random(count)])
+        if 0 < stage == self.acoustic.stages - 1:  # is decoded in one step: mostly nothing of it is known
+            share[torch.from_numpy(rng.random(count) < 0.8)] = 1.0
         masked = training_mask(share, frames, self._span(rng), generator)
         batch["told"] &= torch.from_numpy(rng.random(count) < 0.75)[:, None]
         batch["said"] = _corrupt(grid[:, 0], self.semantic_vocab, 0.05, rng)
@@ -101,12 +103,13 @@ class SpeechTask:
         """
         voices, rows, said = [], [], []
         for i in targets:
-            start = int(rng.integers(0, store.lengths[i] - frames + 1))
+            last = int(store.lengths[i]) - frames  # as many begin or end with their clip as lie within it
+            start = int(rng.choice([0, last, rng.integers(0, last + 1), rng.integers(0, last + 1)]))
             target = store.grid(i)[:, start : start + frames]
             voice = _prompt(store, int(i), prompt, rng)
             voices.append(voice[1:])
             rows.append(np.concatenate([voice, target], 1) if revealed else target)
-            said.append(timed_units(store.said[i], frames, self.frame_rate, start, prompt * revealed))
+            said.append(timed_units(store.said[i], frames, self.frame_rate, start))
         grid = torch.from_numpy(np.stack(rows).astype(np.int64))
         known = torch.tensor([store.said[i].edges is not None for i in targets])
         told = known[:, None] & (torch.arange(grid.shape[2]) >= prompt * revealed)
@@ -182,17 +185,15 @@ class SpeechTask:
         return self.span if rng.random() < 0.7 else 1
 
 
-def timed_units(
-    said: Spoken, frames: int, rate: float, start: int = 0, before: int = 0
-) -> dict[str, np.ndarray]:
-    """Units with their durations in a window of `frames` frames from `start` on, behind `before` others.
+def timed_units(said: Spoken, frames: int, rate: float, start: int = 0) -> dict[str, np.ndarray]:
+    """Units with their durations in a window of `frames` frames from `start` on.
 
     A gap stands before the first and after the last of them; a unit outside the window lasts no time.
     """
     units = said.units
     edges = np.zeros(len(units) + 1) if said.edges is None else said.edges * rate - start
-    edges = before + np.clip(edges, 0.0, frames)
-    durations = np.diff(np.concatenate([[0.0], edges, [before + frames]])).astype(np.float32)
+    edges = np.clip(edges, 0.0, frames)
+    durations = np.diff(np.concatenate([[0.0], edges, [frames]])).astype(np.float32)
     gap = np.zeros(1, np.int64)
     parts = {"index": units.index, "stress": units.stress, "long": units.long}
     return {k: np.concatenate([gap, x, gap]) for k, x in parts.items()} | {"durations": durations}
@@ -212,7 +213,7 @@ def _timed(store: SpeechStore) -> np.ndarray:
 
 
 def _prompt(store: SpeechStore, target: int, frames: int, rng: np.random.Generator) -> np.ndarray:
-    """Grid [1 + K, frames] of another clip of the target's speaker; every fourth one heard from afar."""
+    """Grid [1 + K, frames] of another clip of the target's speaker; some of them heard from afar."""
     own = store.spoken_by[store.speakers[target]]
     others = own[own != target]
     pick = int(rng.choice(others)) if len(others) else target

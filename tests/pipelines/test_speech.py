@@ -77,6 +77,14 @@ def test_words_come_in_order_within_the_sentence(model):
     assert times == sorted(times) and times[-1] <= utterance.audio.duration + 0.04
 
 
+def test_words_said_as_one_share_its_time_and_numbers_are_not_taken_apart(model):
+    (utterance,) = speech.utterances("She sat in the garden.", model=model, seed=1)
+    assert [w for w, _, _ in utterance.words] == ["She", "sat", "in", "the", "garden."]
+    assert utterance.words[2][2] == utterance.words[3][1]
+    (utterance,) = speech.utterances("In the 42nd year.", model=model, seed=1)
+    assert [w for w, _, _ in utterance.words] == ["In the 42nd year."]
+
+
 def test_the_prompt_stays_as_it_is_and_is_not_said_again(model):
     speaker = load(str(model))
     voice = speaker.voice("ada")
