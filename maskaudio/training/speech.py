@@ -182,7 +182,7 @@ def default_plans(stages: int, span: int) -> tuple[Plan, Plan]:
     # cool: what is said and whose voice it is decide nearly all, and drawing widely only blurs the words
     first = StagePlan(6, temperature=0.35, last_temperature=0.15, guidance=2.0)
     coarse = StagePlan(8, temperature=0.4, last_temperature=0.2, guidance=2.0)
-    fine = StagePlan(1, temperature=1.0, last_temperature=1.0, average=True)
+    fine = StagePlan(1, temperature=0.5, last_temperature=0.5, average=True)
     return Plan((first,), span), Plan((coarse, *[fine] * (stages - 1)), span)
 
 

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from maskaudio.codec.load import load_codec
+from maskaudio.checkpoints.voices import voice_files
+from maskaudio.codec.load import load_codec, load_tokeniser
 from maskaudio.config import to_dict
+from maskaudio.pipelines.speech_model import load as load_speech
 from maskaudio.pipelines.text_to_audio import load
-from maskaudio.training.recipe import CodecRecipe, SoundRecipe, read_recipe
+from maskaudio.text.phones import LANGUAGES
+from maskaudio.training.recipe import CodecRecipe, SoundRecipe, SpeechRecipe, TokeniserRecipe, read_recipe
 from maskaudio.training.sound import new_network
+from maskaudio.training.speech import new_network as new_speech_network
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 
@@ -37,6 +41,25 @@ def test_the_sound_model_has_the_shape_of_its_recipe_and_goes_with_the_codec():
     assert from_json(network.config) == said("sound")["config"]
     assert recipe.about.items() <= said("sound")["about"].items()
     assert load("sound").codec.hash == codec.hash == said("sound")["codec_hash"]
+
+
+def test_the_speech_models_have_the_shape_of_their_recipes_and_go_together():
+    recipe = read_recipe(TokeniserRecipe, MODELS / "speech-tokens" / "recipe.yaml")
+    assert from_json(recipe.model) == said("speech-tokens")["config"]
+    recipe = read_recipe(SpeechRecipe, MODELS / "speech" / "recipe.yaml")
+    codec, tokeniser = load_codec(recipe.codec), load_tokeniser(recipe.tokens)
+    assert from_json(new_speech_network(recipe, codec, tokeniser).config) == said("speech")["config"]
+    assert recipe.about.items() <= said("speech")["about"].items()
+    speech = load_speech("speech")
+    assert (speech.codec.hash, speech.tokeniser.hash) == (codec.hash, tokeniser.hash)
+
+
+def test_every_voice_fits_and_says_what_it_is():
+    speech, voices = load_speech("speech"), voice_files(MODELS / "speech")
+    assert len(voices) >= 8
+    for name in voices:
+        about = speech.voice(name).about
+        assert about["language"] in LANGUAGES and about["licence"] and about["description"], name
 
 
 @pytest.mark.parametrize("card", sorted(MODELS.glob("*/README.md")), ids=lambda path: path.parent.name)
