@@ -88,13 +88,11 @@ def main() -> None:
             row = {"file": f"{out.name}/{name}.wav", "text": text, "speaker": speaker}
             lines.append(row | {"prompt": f"{out.name}/prompts/{plain(speaker)}.wav"})
     took = time.perf_counter() - began
-    manifest = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    (args.out / f"{out.name}.jsonl").write_text(manifest, encoding="utf-8")
+    write_manifest(args.out / f"{out.name}.jsonl", lines)
     if args.row == "speak":
         after = lines[1:] + lines[:1]
         mute = [a | {"text": b["text"], "prompt": b["prompt"]} for a, b in zip(lines, after, strict=True)]
-        manifest = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in mute)
-        (args.out / f"{out.name}-mute.jsonl").write_text(manifest, encoding="utf-8")
+        write_manifest(args.out / f"{out.name}-mute.jsonl", mute)
     print(f"{len(lines)} clips, {made:.0f} s of speech, real-time factor {took / made:.3f}")
 
 
@@ -182,6 +180,11 @@ def write(path: Path, wave: np.ndarray) -> None:
     import soundfile
 
     soundfile.write(path, wave.clip(-1, 1), SAMPLE_RATE)
+
+
+def write_manifest(path: Path, rows: list[dict[str, str]]) -> None:
+    """One JSON object a line."""
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 
 def plain(speaker: str) -> str:

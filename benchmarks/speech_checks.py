@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.codec import unseen_sounds, unseen_speech
 from benchmarks.corpus import SAMPLE_RATE, waves
-from benchmarks.speech import plain, prompt_voice, scene, write
+from benchmarks.speech import plain, prompt_voice, scene, write, write_manifest
 from benchmarks.tables import table
 from maskaudio.audio import Audio
 from maskaudio.errors import UsageError
@@ -91,8 +91,7 @@ def joins(model: speech_model.SpeechModel, folder: Path, out: Path, minutes: flo
         if seconds >= 60 * minutes:
             break
     for name, part in (("first", lines[:ENDS]), ("last", lines[-ENDS:])):
-        manifest = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in part)
-        (out / f"joins-{name}.jsonl").write_text(manifest, encoding="utf-8")
+        write_manifest(out / f"joins-{name}.jsonl", part)
     return [abs(b - a) for a, b in itertools.pairwise(levels)]
 
 

@@ -8,7 +8,6 @@ model makes, at the level of what lies around. Sample rate and channels stay.
 """
 
 import math
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from maskaudio.decoding.plan import Plan, make_plan
 from maskaudio.decoding.spans import hide, span_count
 from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
-from maskaudio.pipelines.checks import check_seed, in_range
+from maskaudio.pipelines.checks import check_drawing, in_range, pick_seed
 from maskaudio.pipelines.rewording import reword
 from maskaudio.pipelines.tags import provenance
 from maskaudio.pipelines.text_to_audio import SoundModel, asked, check_prompts, load
@@ -120,11 +119,8 @@ class _Editor:
     @classmethod
     def of(cls, manner: Manner, rate: int) -> "_Editor":
         check_prompts([p for p in (manner.prompt, manner.negative) if p is not None])
-        in_range("guidance", manner.guidance, 0.0, 100.0)
-        in_range("temperature", manner.temperature, 0.0, 10.0)
-        in_range("top-p", manner.top_p, 1e-3, 1.0)
-        seed = secrets.randbits(32) if manner.seed is None else manner.seed
-        check_seed(seed)
+        check_drawing(manner.guidance, manner.temperature, manner.top_p)
+        seed = pick_seed(manner.seed)
         sound = load(manner.model, pick_device(manner.device))
         changes = {k: getattr(manner, k) for k in ("steps", "guidance", "temperature", "top_p")}
         return cls(sound, make_plan(sound.plan, **changes), manner, seed, rate)

@@ -92,9 +92,7 @@ def decode(
                 token = draw(p, uniforms((open.shape[1], open.shape[2]), generators).transpose(1, 2)[asked])
             sure[asked] = p.gather(2, token[..., None])[..., 0].clamp(min=1e-30).log().sum(1)
             if still is None:
-                spread = torch.zeros(hidden.shape, dtype=torch.float64)
-                spread[asked] = torch.special.entr(p).sum((1, 2))
-                still = order.after(step, sure, spread, hidden)
+                still = order.after(step, sure, p, hidden)
             drawn = codes[:, streams].clone()
             drawn.transpose(1, 2)[asked] = token
             fresh, again = hidden & ~still, still & ~hidden

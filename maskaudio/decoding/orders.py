@@ -48,19 +48,21 @@ class Order:
         count = torch.where(self.plan.steps >= self.to_fill, one_by_one, binned)
         return self._hide(-self.times, count) & hidden
 
-    def after(self, step: int, sure: Tensor, entropy: Tensor, hidden: Tensor) -> Tensor:
+    def after(self, step: int, sure: Tensor, p: Tensor, hidden: Tensor) -> Tensor:
         """The same, once the network has said how `sure` it is of each frame's tokens (log-probability).
 
-        entropy [B, T]: of its answers, in nats. hidden [B, T]: the frames it was asked about.
+        hidden [B, T]: the frames it was asked about; p [hidden.sum(), S, vocab]: its answers.
         """
-        free = hidden | ~torch.isinf(sure) if self.plan.remask else hidden
         if self.plan.sampler == "entropy":
+            entropy = torch.zeros(hidden.shape, dtype=p.dtype)
+            entropy[hidden] = torch.special.entr(p).sum((1, 2))
             cost = span_sum(entropy, hidden, self.length)  # +inf where nothing is hidden
             ranked = cost.sort(1).values
             spent = (ranked.cumsum(1) - ranked).nan_to_num(math.inf)  # what the cheaper ones cost together
             most = torch.isfinite(cost).sum(1) - (spent <= self.plan.budget).sum(1)
             surest = torch.where(torch.isfinite(cost), -cost, math.inf)
             return self._hide(surest, torch.minimum(most, self._left(step))) & hidden
+        free = hidden | ~torch.isinf(sure) if self.plan.remask else hidden
         spans = span_confidence(sure, free, self.length)
         left = masked_share(self.schedule, (step + 1) / self.plan.steps)
         noise = gumbel(uniforms((self.spans,), self.generators))

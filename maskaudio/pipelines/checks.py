@@ -1,5 +1,7 @@
 """Values that make no sense, said in one line."""
 
+import secrets
+
 from maskaudio.errors import UsageError
 
 
@@ -7,6 +9,20 @@ def in_range(name: str, value: float | None, low: float, high: float) -> None:
     """Raise UsageError where `value` is given and not a number from `low` to `high`."""
     if value is not None and not low <= value <= high:  # NaN is in no range
         raise UsageError(f"{name} {value:g}: give a number from {low:g} to {high:g}")
+
+
+def check_drawing(guidance: float | None, temperature: float | None, top_p: float | None) -> None:
+    """Raise UsageError where one of them is given and makes no sense."""
+    in_range("guidance", guidance, 0.0, 100.0)
+    in_range("temperature", temperature, 0.0, 10.0)
+    in_range("top-p", top_p, 1e-3, 1.0)
+
+
+def pick_seed(seed: int | None) -> int:
+    """`seed`, or one that is drawn where there is none. Raises UsageError where it is none."""
+    seed = secrets.randbits(32) if seed is None else seed
+    check_seed(seed)
+    return seed
 
 
 def check_seed(seed: int) -> None:

@@ -1,6 +1,5 @@
 """Other words in a recording: new tokens between those that are known, in the voice of the whole clip."""
 
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from maskaudio.codec.alignment import spot
 from maskaudio.decoding.engine import Grid, Progress
 from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
-from maskaudio.pipelines.checks import check_seed
+from maskaudio.pipelines.checks import pick_seed
 from maskaudio.pipelines.speech_model import (
     fill_tokens,
     load,
@@ -52,8 +51,7 @@ def reword(
     shorter by what the new words need, at the pace of the old ones. Raises UsageError where `old` is not
     said, or one of both has no word that can be spoken.
     """
-    seed = secrets.randbits(32) if seed is None else seed
-    check_seed(seed)
+    seed = pick_seed(seed)
     was, becomes = (_words(text, language, engine) for text in (old, new))
     speech = load(model, pick_device(device))
     codec, rate = speech.codec, audio.sample_rate

@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import math
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from maskaudio.decoding.plan import Plan, make_plan
 from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
 from maskaudio.loudness import normalise
-from maskaudio.pipelines.checks import check_seed, in_range
+from maskaudio.pipelines.checks import check_drawing, check_seed, in_range, pick_seed
 from maskaudio.pipelines.speech_model import (
     FASTEST,
     SLOWEST,
@@ -77,9 +76,7 @@ class Manner:
 
     def __post_init__(self) -> None:
         in_range("speed", self.speed, SLOWEST, FASTEST)
-        in_range("guidance", self.guidance, 0.0, 100.0)
-        in_range("temperature", self.temperature, 0.0, 10.0)
-        in_range("top-p", self.top_p, 1e-3, 1.0)
+        check_drawing(self.guidance, self.temperature, self.top_p)
         in_range("candidates", self.candidates, 1, 64)
         in_range("steps", self.steps, 2, 1000)
         if self.duration is not None and not (math.isfinite(self.duration) and self.duration > 0):
@@ -132,7 +129,7 @@ def speak(
     one that the tokeniser understands best is kept. Raises UsageError for values that make no sense.
     """
     manner = Manner(speed, duration, steps, guidance, temperature, top_p, candidates)
-    seed = secrets.randbits(32) if seed is None else seed
+    seed = pick_seed(seed)
     parts: list[np.ndarray] = []
     tags: dict[str, str] = {}
     said = utterances(

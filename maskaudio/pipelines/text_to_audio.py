@@ -22,7 +22,7 @@ from maskaudio.devices import pick_device
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
 from maskaudio.networks.transformer import Condition
-from maskaudio.pipelines.checks import check_seed, in_range
+from maskaudio.pipelines.checks import check_drawing, check_seed
 from maskaudio.pipelines.tags import provenance
 from maskaudio.text.table import TextTable
 
@@ -201,9 +201,7 @@ def _check(
         raise UsageError(f"duration {duration}: give seconds above 0")
     if duration > LONGEST:
         raise UsageError(f"duration {duration:g} s: at most {LONGEST:g} s for now")
-    in_range("guidance", guidance, 0.0, 100.0)
-    in_range("temperature", temperature, 0.0, 10.0)
-    in_range("top-p", top_p, 1e-3, 1.0)
+    check_drawing(guidance, temperature, top_p)
     if span is not None and span < 1:
         raise UsageError(f"span {span}: give frames, 1 or more")
 
