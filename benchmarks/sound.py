@@ -1,10 +1,10 @@
 """Does the sound model do what the words say, is it more than a lookup, and does it copy?
 
-python -m benchmarks.sound --data DIR [--data DIR] --unseen DIR --out RUN [--model NAME|PATH]
+python -m benchmarks.sound --data DIR [--data DIR] --unseen DIR --out RUN [--model NAME|PATH] [--covered]
 
 --data names what the model was trained on (captions, originals, training clips), --unseen a rendering
 with another seed that neither the model nor its codec has seen. Tables go to stdout, every single answer to
-RUN/sound.json, every clip to RUN as FLAC.
+RUN/sound.json, every clip to RUN as FLAC. --covered stops after the first table, of covered labels.
 """
 
 import argparse
@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("--model", default="sound", metavar="NAME|PATH")
     parser.add_argument("--codec", default="codec", metavar="NAME|PATH")
     parser.add_argument("--judge", type=Path, default=JUDGE)
+    parser.add_argument("--covered", action="store_true")
     args = parser.parse_args()
 
     judge, generate, resynthesise = load_judge(args.judge), library(args.model), codec(args.codec)
@@ -72,6 +73,8 @@ def main() -> None:
     keep(args.out / "covered", list(originals), made)
     covered = judge_covered(judge, originals, made, resynthesise)
     print(covered_table(covered), flush=True)
+    if args.covered:
+        return
     opened = {name: judge_open(judge, rows, generate, args.out / name) for name, rows in groups.items()}
     print(open_table(opened, {"nearest caption": captions(train), "nearest vectors": vectors(args.model)}))
     copies = measure_copies(dict(zip(originals, made, strict=True)), train, find(args.unseen), resynthesise)

@@ -80,7 +80,6 @@ def _edit(job: str, making: Delivering, source: Path, **asked: Any) -> None:
     """Carry out one function of maskaudio.edit: read, change, write."""
     making.check()
     seed = options.draw_seed() if making.seed is None else making.seed
-    told = making.settings() | asked
     from maskaudio.audio import read_audio
     from maskaudio.cli.output import plan_targets
 
@@ -90,6 +89,8 @@ def _edit(job: str, making: Delivering, source: Path, **asked: Any) -> None:
     making.set_up()
 
     from maskaudio import edit
+
+    told = making.settings() | asked
 
     started = time.perf_counter()
     with making.watched() as observer:

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from maskaudio.errors import UsageError
 if TYPE_CHECKING:
     from maskaudio.audio import Audio
     from maskaudio.cli.output import Target
+    from maskaudio.cli.playing import Player
     from maskaudio.decoding.engine import Progress
 
 
@@ -64,14 +66,46 @@ class Delivering:
         took = time.perf_counter() - started
         data = encode_audio(clip, target.format, tags=not self.no_tags)
         path = target.write(data, overwrite=self.overwrite)
+        self._report(clip, clip.duration, took, path, target, seed, more)
+
+    def deliver_pieces(
+        self,
+        pieces: "Iterator[Audio]",
+        target: "Target",
+        seed: int,
+        started: float,
+        player: "Player | None",
+        **more: Any,
+    ) -> None:
+        """The same for a clip that comes in pieces, each written as soon as it is there."""
+        first = next(pieces)  # whatever is wrong is said before a file is begun
+        seconds, tags = 0.0, {} if self.no_tags else first.tags
+        with target.stream(first.sample_rate, tags=tags, overwrite=self.overwrite) as (path, write):
+            for piece in itertools.chain([first], pieces):
+                write(piece.samples)
+                seconds += piece.duration
+                if player:
+                    player.add(piece.samples[0], piece.sample_rate)
+        self._report(first, seconds, time.perf_counter() - started, path, target, seed, more)
+
+    def _report(
+        self,
+        clip: "Audio",
+        seconds: float,
+        took: float,
+        path: Path,
+        target: "Target",
+        seed: int,
+        more: dict[str, Any],
+    ) -> None:
         if not self.quiet:
             options.say(
-                f"wrote {'to stdout' if target.is_stdout else path}: {clip.duration:.2f} s of sound"
-                f" in {took:.2f} s ({clip.duration / took:.1f} times real time), seed {seed}"
+                f"wrote {'to stdout' if target.is_stdout else path}: {seconds:.2f} s of sound"
+                f" in {took:.2f} s ({seconds / took:.1f} times real time), seed {seed}"
             )
         if self.as_json:
             made = {"file": str(path), "format": target.format, **more, "seed": seed}
-            made |= {"duration": clip.duration, "sample_rate": clip.sample_rate, "seconds": round(took, 3)}
+            made |= {"duration": seconds, "sample_rate": clip.sample_rate, "seconds": round(took, 3)}
             print(json.dumps(made | {"tags": clip.tags}, ensure_ascii=False), flush=True)
 
 
@@ -92,6 +126,23 @@ class Making(Delivering):
         None
     )
 
+    sampler: Annotated[
+        str | None,
+        options.option("--sampler", help="confidence, low-discrepancy, first-hitting or entropy."),
+    ] = None
+    schedule: Annotated[
+        str | None, options.option("--schedule", help="How reveals grow: cosine, arccos or linear.")
+    ] = None
+    course: Annotated[
+        str | None, options.option("--course", help="Guidance over the steps: down, up or constant.")
+    ] = None
+    rescale: Annotated[
+        float | None, options.option("--rescale", help="Take back the spread guidance adds, 0 to 1.")
+    ] = None
+    remask: Annotated[
+        bool | None, options.option("--remask/--no-remask", help="Hide doubtful spans once more.")
+    ] = None
+    span: Annotated[int | None, options.option("--span", help="Frames that are revealed together.")] = None
     trace: Annotated[
         Path | None, options.option("--trace", help="Draw the grid being revealed: a .png or a .gif.")
     ] = None
@@ -125,7 +176,9 @@ class Making(Delivering):
 
     def settings(self) -> dict[str, Any]:
         """What the library is told."""
-        told = {k: getattr(self, k) for k in ("model", "guidance", "temperature", "top_p", "negative")}
+        from maskaudio.decoding.plan import Changes
+
+        told = {k: getattr(self, k) for k in ("model", "negative", *(f.name for f in fields(Changes)))}
         return super().settings() | told | {"steps": parse_steps(self.steps)}
 
 

@@ -8,24 +8,25 @@ model makes, at the level of what lies around. Sample rate and channels stay.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from maskaudio.audio import Audio, resample
-from maskaudio.decoding.engine import Grid, Progress, decode
-from maskaudio.decoding.plan import Plan, make_plan
+from maskaudio.checks import in_range, pick_seed
+from maskaudio.decoding.engine import Grid, Progress
+from maskaudio.decoding.plan import Changes, Plan, make_plan
 from maskaudio.decoding.spans import hide, span_count
 from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
-from maskaudio.pipelines.checks import check_drawing, in_range, pick_seed
 from maskaudio.pipelines.rewording import reword
 from maskaudio.pipelines.tags import provenance
-from maskaudio.pipelines.text_to_audio import SoundModel, asked, check_prompts, load
+from maskaudio.pipelines.text_to_audio import SoundModel, check_prompts, fill, load
 
 __all__ = ["Manner", "extend", "inpaint", "reword", "variation"]
 
@@ -43,12 +44,15 @@ class Manner:
     negative: str | None = None
     seed: int | None = None
     model: str | Path = "sound"
-    steps: int | Sequence[int] | None = None
-    guidance: float | None = None
-    temperature: float | None = None
-    top_p: float | None = None
     device: str = "auto"
     observer: Callable[[Progress], None] | None = None
+    changes: Changes = field(default_factory=Changes)
+
+    @classmethod
+    def of(cls, **given: Any) -> "Manner":
+        """Fields of this class and of `Changes`, as the functions here take them."""
+        own = {f.name: given.pop(f.name) for f in fields(cls) if f.name in given}
+        return cls(**own, changes=Changes(**given))
 
 
 def inpaint(audio: Audio, start: float, end: float, **manner: object) -> Audio:
@@ -64,7 +68,7 @@ def inpaint(audio: Audio, start: float, end: float, **manner: object) -> Audio:
         raise UsageError(f"from {start:g} to {end:g}: there is nothing in between")
     if end - start > LONGEST:
         raise UsageError(f"from {start:g} to {end:g}: at most {LONGEST:g} s can be made anew at once")
-    editor = _Editor.of(Manner(**manner), audio.sample_rate)
+    editor = _Editor.of(Manner.of(**manner), audio.sample_rate)
     samples = editor.filled(audio.samples, first, last)
     return Audio(samples, audio.sample_rate, editor.tags(edited=f"{start:g}-{end:g}"), audio.bits)
 
@@ -75,7 +79,7 @@ def extend(audio: Audio, seconds: float, *, at: str = "end", **manner: object) -
         raise UsageError(f"at '{at}': a clip is extended at its end or at its start")
     if not (math.isfinite(seconds) and seconds > 0):
         raise UsageError(f"duration {seconds}: give the seconds to add, above 0")
-    editor = _Editor.of(Manner(**manner), audio.sample_rate)
+    editor = _Editor.of(Manner.of(**manner), audio.sample_rate)
     samples = audio.samples if at == "end" else audio.samples[:, ::-1]
     missing = round(seconds * audio.sample_rate)
     while missing > 0:  # piece by piece, each hearing the one before
@@ -101,7 +105,7 @@ def variation(audio: Audio, strength: float, **manner: object) -> Audio:
         raise UsageError(f"{audio.duration:.1f} s: a variation is of at most {LONGEST:g} s")
     if strength == 0.0:
         return audio
-    editor = _Editor.of(Manner(**manner), audio.sample_rate)
+    editor = _Editor.of(Manner.of(**manner), audio.sample_rate)
     samples = editor.varied(audio.samples, strength)
     return Audio(samples, audio.sample_rate, editor.tags(variation=f"{strength:g}"), audio.bits)
 
@@ -119,11 +123,9 @@ class _Editor:
     @classmethod
     def of(cls, manner: Manner, rate: int) -> "_Editor":
         check_prompts([p for p in (manner.prompt, manner.negative) if p is not None])
-        check_drawing(manner.guidance, manner.temperature, manner.top_p)
         seed = pick_seed(manner.seed)
         sound = load(manner.model, pick_device(manner.device))
-        changes = {k: getattr(manner, k) for k in ("steps", "guidance", "temperature", "top_p")}
-        return cls(sound, make_plan(sound.plan, **changes), manner, seed, rate)
+        return cls(sound, make_plan(sound.plan, manner.changes), manner, seed, rate)
 
     def tags(self, **what: str) -> dict[str, str]:
         return provenance(self.sound.name, self.manner.prompt or "", self.seed, **what)
@@ -174,18 +176,9 @@ class _Editor:
         codes = codec.encode(torch.from_numpy(wave)[None, None].to(sound.device)).cpu()
         codes = codes[:, : sound.network.transformer.streams]
         known = ~hidden(codes.shape[2]).expand_as(codes)
-        plan = replace(self.plan, span_length=min(self.plan.span_length, codes.shape[2]))
-        condition, unconditional = asked(sound, [self.manner.prompt], self.manner.negative, plan)
-        codes = decode(
-            sound.network.transformer,
-            Grid(codes, known),
-            condition,
-            plan,
-            [self.seed],
-            unconditional=unconditional,
-            values=codec.values().cpu(),
-            observer=self.manner.observer,
-        )
+        manner = self.manner
+        grid, seeds = Grid(codes, known), [self.seed]
+        codes = fill(sound, grid, [manner.prompt], manner.negative, self.plan, seeds, manner.observer)
         made = codec.decode(codes.to(sound.device))[0].mean(0).float().cpu().numpy()
         made = resample(made, codec.sample_rate, self.rate)[: samples.shape[1]]
         return np.pad(made, (0, samples.shape[1] - len(made)))[None]

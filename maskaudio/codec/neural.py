@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskaudio.codec.fsq import GroupedFSQ
+from maskaudio.codec.harmonics import Harmonics, mel_comb_details
 from maskaudio.codec.mel import MelSpectrogram
 from maskaudio.codec.vocoder import Vocoder
 from maskaudio.networks.convnext import ConvNeXt
@@ -48,7 +49,8 @@ class NeuralCodec(nn.Module):
         self.vocab = self.quantiser.entries
         width = c.streams * len(c.levels)
         self.to_latent = nn.Linear(c.encoder_dim, width)
-        self.decoder = MelDecoder(width, c.n_mels, c.decoder_dim, c.decoder_layers, c.stride)
+        combs = mel_comb_details(c.sample_rate, c.n_fft, c.n_mels)
+        self.decoder = MelDecoder(width, combs, c.decoder_dim, c.decoder_layers, c.stride)
         vocoder = (c.vocoder_dim, c.vocoder_layers, c.vocoder_iterations)
         self.vocoder = Vocoder(c.sample_rate, c.n_fft, c.hop, c.n_mels, *vocoder)
 
@@ -63,7 +65,7 @@ class NeuralCodec(nn.Module):
 
     def decode_mel(self, codes: Tensor) -> Tensor:
         """codes [B, j, T] → log-mel [B, n_mels, T·stride]."""
-        return self.decoder(self.quantiser.lookup(codes))
+        return self.decoder(self.quantiser.lookup(codes))[0]
 
     def values(self) -> Tensor:
         """The vectors that codes stand for, [K, vocab, D] in [-1, 1]; the same in every stream."""
@@ -71,7 +73,7 @@ class NeuralCodec(nn.Module):
 
     def reconstruct_mel(self, mel: Tensor) -> Tensor:
         """log-mel → tokens → log-mel with a straight-through gradient, for training."""
-        return self.decoder(self.quantiser(self.to_latent(self.encoder(mel))))
+        return self.decoder(self.quantiser(self.to_latent(self.encoder(mel))))[0]
 
     def _pad(self, wave: Tensor) -> Tensor:
         frame = self.config.hop * self.config.stride
@@ -94,16 +96,22 @@ class Encoder(nn.Module):
 
 
 class MelDecoder(nn.Module):
-    """Quantised latent [B, T, width] → log-mel [B, n_mels, T·stride]."""
+    """Quantised latent [B, T, width] → log-mel [B, n_mels, T·stride] and pitch logits [B, T·stride, pitches].
 
-    def __init__(self, width: int, n_mels: int, dim: int, layers: int, stride: int):
+    combs [pitches, n_mels], known: see `Harmonics`.
+    """
+
+    def __init__(self, width: int, combs: Tensor, dim: int, layers: int, stride: int):
         super().__init__()
         self.embed = nn.Linear(width, dim)
         self.coarse = ConvNeXt(dim, layers)
         self.up = nn.ConvTranspose1d(dim, dim, stride, stride=stride)
         self.fine = ConvNeXt(dim, 3)
-        self.out = nn.Linear(dim, n_mels)
+        self.out = nn.Linear(dim, combs.shape[1])
+        self.harmonics = Harmonics(dim, combs)
 
-    def forward(self, latent: Tensor) -> Tensor:
+    def forward(self, latent: Tensor, known: Tensor | None = None) -> tuple[Tensor, Tensor]:
         x = self.up(self.coarse(self.embed(latent)).transpose(1, 2)).transpose(1, 2)
-        return 4 * self.out(self.fine(x)).transpose(1, 2)
+        x = self.fine(x)
+        added, pitch = self.harmonics(x, known)
+        return (4 * self.out(x) + added).transpose(1, 2), pitch

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from maskaudio.codec.harmonics import Harmonics
+from maskaudio.codec.harmonics import Harmonics, comb_details
 from maskaudio.codec.mel import FLOOR, mel_filters
 from maskaudio.codec.stft import GriffinLim
 from maskaudio.networks.convnext import ConvNeXt
@@ -28,7 +28,7 @@ class Vocoder(nn.Module):
         self.trunk = ConvNeXt(dim, layers)
         self.gain = nn.Linear(dim, bins)
         nn.init.normal_(self.gain.weight, std=1e-3)
-        self.harmonics = Harmonics(dim, sample_rate, n_fft)
+        self.harmonics = Harmonics(dim, comb_details(sample_rate, n_fft))
         inverse = torch.linalg.pinv(mel_filters(sample_rate, n_fft, n_mels).double()).float()
         self.register_buffer("inverse_mel", inverse, persistent=False)  # [n_mels, bins]
 
@@ -36,10 +36,13 @@ class Vocoder(nn.Module):
         magnitude, _ = self.log_magnitude(mel)
         return self.phases(magnitude.clamp(max=9.0).exp().transpose(1, 2))
 
-    def log_magnitude(self, mel: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-mel [B, n_mels, F] → natural-log magnitudes [B, F, bins] and pitch logits [B, F, templates]."""
+    def log_magnitude(self, mel: Tensor, known: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Log-mel [B, n_mels, F] → natural-log magnitudes [B, F, bins] and pitch logits [B, F, pitches].
+
+        known: see `Harmonics`.
+        """
         x = self.trunk(self.norm(self.embed(mel / 4).transpose(1, 2)))
-        added, pitch = self.harmonics(x)
+        added, pitch = self.harmonics(x, known)
         with torch.autocast(mel.device.type, enabled=False):  # its terms cancel: bf16 would leave noise
             prior = (mel.float().exp().transpose(1, 2) @ self.inverse_mel).clamp(min=FLOOR / 10).log()
         return prior + self.gain(x).float() + added, pitch

@@ -52,6 +52,25 @@ class MaskedModel(Protocol):
         """Two conditions as one batch: what guidance needs to run both in one pass."""
 
 
+@dataclass(frozen=True)
+class Rescorer:
+    """A second network of the same stages and codes that has a say in what is sure (MAGNeT, section 3.3).
+
+    Spans are ranked by weight · p + (1 − weight) · q, where p is the decoding network's probability of a
+    token and q this one's.
+    """
+
+    model: MaskedModel
+    condition: Any
+    weight: float
+
+    def agrees(self, p: Tensor, codes: Tensor, stage: int, cells: Tensor, token: Tensor) -> Tensor:
+        """p [n, S] of `token` [n, S] as both networks see it together."""
+        logits = self.model.logits(codes, stage, self.condition, cells)
+        q = probabilities(logits, 1.0).gather(2, token[..., None])[..., 0]
+        return self.weight * p + (1.0 - self.weight) * q
+
+
 @torch.inference_mode()
 def decode(
     model: MaskedModel,
@@ -62,6 +81,7 @@ def decode(
     *,
     unconditional: Any = None,
     values: Tensor | None = None,
+    rescorer: Rescorer | None = None,
     observer: Callable[[Progress], None] | None = None,
 ) -> Tensor:
     """Fill the unknown cells of `grid` stage by stage; known cells never change. Returns codes [B, K, T].
@@ -90,7 +110,10 @@ def decode(
                 token = nearest(p, values[streams])
             else:
                 token = draw(p, uniforms((open.shape[1], open.shape[2]), generators).transpose(1, 2)[asked])
-            sure[asked] = p.gather(2, token[..., None])[..., 0].clamp(min=1e-30).log().sum(1)
+            chosen = p.gather(2, token[..., None])[..., 0]
+            if rescorer and asked.any():
+                chosen = rescorer.agrees(chosen, codes, stage, asked, token)
+            sure[asked] = chosen.clamp(min=1e-30).log().sum(1)
             if still is None:
                 still = order.after(step, sure, p, hidden)
             drawn = codes[:, streams].clone()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from maskaudio.checks import in_range
 from maskaudio.decoding.spans import SCHEDULES
 from maskaudio.errors import UsageError
 
@@ -94,40 +95,56 @@ def default_plan(streams: int, span_length: int, steps: int | None = None) -> Pl
     return Plan(stages, span_length)
 
 
-def make_plan(
-    plan: Plan,
-    *,
-    steps: int | Sequence[int] | None = None,
-    guidance: float | None = None,
-    temperature: float | None = None,
-    top_p: float | None = None,
-    span: int | None = None,
-) -> Plan:
-    """A model's own plan with what the user asks for put in its place.
+@dataclass(frozen=True)
+class Changes:
+    """What a user asks of a model's own plan; None leaves that as it is.
 
-    steps: see `split_steps`. guidance goes to every stage that is guided in `plan` (to the first where none
-    is); temperature scales that of every stage that draws.
+    steps: see `split_steps`. guidance goes to every stage that is guided in the plan (to the first where none
+    is); temperature scales that of every stage that draws. span: frames masked and revealed together. The
+    others are for every stage, see `StagePlan` and `Plan`. Raises UsageError for what makes no sense.
     """
+
+    steps: int | Sequence[int] | None = None
+    guidance: float | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    span: int | None = None
+    sampler: str | None = None
+    schedule: str | None = None
+    course: str | None = None
+    rescale: float | None = None
+    remask: bool | None = None
+
+    def __post_init__(self) -> None:
+        in_range("guidance", self.guidance, 0.0, 100.0)
+        in_range("temperature", self.temperature, 0.0, 10.0)
+        in_range("top-p", self.top_p, 1e-3, 1.0)
+        in_range("rescale", self.rescale, 0.0, 1.0)
+        if self.span is not None and self.span < 1:
+            raise UsageError(f"span {self.span}: give frames, 1 or more")
+
+
+def make_plan(plan: Plan, changes: Changes) -> Plan:
+    """A model's own plan with what the user asks for put in its place."""
     stages = plan.stages
-    if steps is not None:
-        counts = split_steps(steps, len(stages))
+    if changes.steps is not None:
+        counts = split_steps(changes.steps, len(stages))
         stages = tuple(replace(s, steps=n) for s, n in zip(stages, counts, strict=True))
-    if guidance is not None:
+    if (weight := changes.guidance) is not None:
         guided = [s.guidance != 1.0 for s in stages]
         guided = guided if any(guided) else [True] + [False] * (len(stages) - 1)
-        stages = tuple(replace(s, guidance=guidance) if g else s for s, g in zip(stages, guided, strict=True))
-    if temperature is not None:
+        stages = tuple(replace(s, guidance=weight) if g else s for s, g in zip(stages, guided, strict=True))
+    if (times := changes.temperature) is not None:
         stages = tuple(
             s
             if s.average  # nothing is drawn there
-            else replace(
-                s, temperature=s.temperature * temperature, last_temperature=s.last_temperature * temperature
-            )
+            else replace(s, temperature=s.temperature * times, last_temperature=s.last_temperature * times)
             for s in stages
         )
-    if top_p is not None:
-        stages = tuple(replace(s, top_p=top_p) for s in stages)
-    return replace(plan, stages=stages, span_length=span or plan.span_length)
+    asked = {k: getattr(changes, k) for k in ("top_p", "sampler", "course", "rescale", "remask")}
+    asked = {k: v for k, v in asked.items() if v is not None}
+    stages = tuple(replace(s, **asked) for s in stages)
+    return Plan(stages, changes.span or plan.span_length, changes.schedule or plan.schedule)
 
 
 def split_steps(steps: int | Sequence[int], streams: int) -> tuple[int, ...]:

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from maskaudio.audio import Audio, resample
+from maskaudio.checks import pick_seed
 from maskaudio.codec.alignment import spot
 from maskaudio.decoding.engine import Grid, Progress
 from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
-from maskaudio.pipelines.checks import pick_seed
 from maskaudio.pipelines.speech_model import (
     fill_tokens,
     load,

@@ -14,12 +14,12 @@ from torch import Tensor
 from maskaudio.audio import Audio
 from maskaudio.checkpoints.registry import find_model
 from maskaudio.checkpoints.voices import read_voice_notes, voice_files
+from maskaudio.checks import check_seed, in_range, pick_seed
 from maskaudio.decoding.engine import Progress
-from maskaudio.decoding.plan import Plan, make_plan
+from maskaudio.decoding.plan import Changes, Plan, make_plan
 from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
 from maskaudio.loudness import normalise
-from maskaudio.pipelines.checks import check_drawing, check_seed, in_range, pick_seed
 from maskaudio.pipelines.speech_model import (
     FASTEST,
     SLOWEST,
@@ -76,9 +76,9 @@ class Manner:
 
     def __post_init__(self) -> None:
         in_range("speed", self.speed, SLOWEST, FASTEST)
-        check_drawing(self.guidance, self.temperature, self.top_p)
         in_range("candidates", self.candidates, 1, 64)
         in_range("steps", self.steps, 2, 1000)
+        self._changes()
         if self.duration is not None and not (math.isfinite(self.duration) and self.duration > 0):
             raise UsageError(f"duration {self.duration}: give seconds above 0")
         if self.duration is not None and self.speed != 1.0:
@@ -89,14 +89,17 @@ class Manner:
 
         A third of the steps reveal semantic tokens, the others the first acoustic stream.
         """
-        changes = {"guidance": self.guidance, "temperature": self.temperature, "top_p": self.top_p}
-        semantic, acoustic = model.semantic, model.acoustic
+        first = rest = None
         if self.steps is not None:
             first = max(1, self.steps // 3)
-            later = [stage.steps for stage in acoustic.stages[1:]]
-            semantic = make_plan(semantic, steps=[first])
-            acoustic = make_plan(acoustic, steps=[self.steps - first, *later])
-        return make_plan(semantic, **changes), make_plan(acoustic, **changes)
+            rest = [self.steps - first, *(stage.steps for stage in model.acoustic.stages[1:])]
+        return (
+            make_plan(model.semantic, self._changes(steps=first)),
+            make_plan(model.acoustic, self._changes(steps=rest)),
+        )
+
+    def _changes(self, steps: int | list[int] | None = None) -> Changes:
+        return Changes(steps, self.guidance, self.temperature, self.top_p)
 
 
 def speak(

@@ -4,29 +4,34 @@ import functools
 import logging
 import math
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from maskaudio.audio import Audio
 from maskaudio.checkpoints.folder import build
 from maskaudio.checkpoints.registry import find_model, read_config
+from maskaudio.checks import check_seed, in_range
 from maskaudio.codec.load import load_codec
 from maskaudio.codec.protocol import Codec
 from maskaudio.config import from_dict
-from maskaudio.decoding.engine import Grid, Progress, decode
-from maskaudio.decoding.plan import Plan, make_plan
+from maskaudio.decoding.engine import Grid, Progress, Rescorer, decode
+from maskaudio.decoding.plan import Changes, Plan, make_plan
 from maskaudio.devices import pick_device
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
 from maskaudio.networks.transformer import Condition
-from maskaudio.pipelines.checks import check_drawing, check_seed
+from maskaudio.pipelines.long_form import WINDOW, Fill, close_loop, windows
 from maskaudio.pipelines.tags import provenance
 from maskaudio.text.table import TextTable
 
-LONGEST = 30.0  # seconds, until long form lands
+LONGEST = 3600.0  # seconds
+SHORTEST_LOOP = 0.5  # seconds
 FAMILIAR = 0.38  # cosine to the nearest covered description below which a prompt is called unfamiliar
 
 
@@ -94,63 +99,206 @@ def load(model: str | Path = "sound", device: str = "cpu") -> SoundModel:
     return SoundModel(folder.name, network, codec, words, companions.described, plan)
 
 
-@torch.inference_mode()
 def generate(
     prompt: str | Sequence[str],
     *,
     duration: float = 4.0,
     seed: int | Sequence[int] | None = None,
     model: str | Path = "sound",
-    steps: int | Sequence[int] | None = None,
-    guidance: float | None = None,
-    temperature: float | None = None,
-    top_p: float | None = None,
-    span: int | None = None,
     negative: str | None = None,
+    loop: bool = False,
+    rescore: str | Path | None = None,
+    rescore_weight: float = 0.7,
     device: str = "auto",
     observer: Callable[[Progress], None] | None = None,
+    **changes: Any,
 ) -> Audio | list[Audio]:
-    """Make a sound of `duration` seconds (up to 30) for a prompt, or a list of sounds for a list.
+    """Make a sound of `duration` seconds (up to an hour) for a prompt, or a list of sounds for a list.
 
-    seed: one, or one per prompt; drawn where absent, and always in the result's `tags`. steps: reveals in
-    all, or per stream. guidance: weight of the prompt (1 = no unconditional pass). temperature: scales the
-    model's own. span: frames masked and revealed together. Raises UsageError for values that make no sense.
+    seed: one, or one per prompt; drawn where absent, and always in the result's `tags`. negative: what it
+    should not sound like. loop: the end leads into the beginning (up to 30 s, and the duration is rounded up
+    to whole frames of the codec). rescore: a second sound model on the same codec that has a say, with
+    1 − `rescore_weight`, in which spans are kept. changes: of the plan, such as steps and guidance, see
+    `maskaudio.decoding.plan.Changes`. Raises UsageError for values that make no sense.
     """
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-    _check(prompts, duration, guidance, temperature, top_p, span, negative)
     seeds = _seeds(seed, len(prompts))
-    sound = load(model, pick_device(device))
-    plan = make_plan(
-        sound.plan, steps=steps, guidance=guidance, temperature=temperature, top_p=top_p, span=span
-    )
-    _warn_of_the_unfamiliar(sound, prompts)
+    job = _Job.of(prompts, duration, model, negative, device, observer, Changes(**changes))
+    if rescore is not None:
+        job = replace(job, second=second_opinion(job.sound, rescore, rescore_weight))
+    if loop and not SHORTEST_LOOP <= duration <= WINDOW:
+        raise UsageError(f"duration {duration:g} s: a loop has {SHORTEST_LOOP:g} to {WINDOW:g} s")
+    if loop or job.frames > job.window:
+        made = job.loop if loop else job.long
+        waves = [made(number, own_seed) for number, own_seed in enumerate(seeds)]
+    else:
+        waves = job.short(seeds)
+    audios = [job.audio(*clip) for clip in zip(waves, prompts, seeds, strict=True)]
+    return audios[0] if isinstance(prompt, str) else audios
 
-    samples = round(duration * sound.codec.sample_rate)
-    if samples < 1:
-        raise UsageError(f"duration {duration:g} s: shorter than one sample")
-    frames = math.ceil(duration * sound.codec.frame_rate - 1e-9)
-    plan = replace(plan, span_length=min(plan.span_length, frames))
-    grid = Grid.blank(len(prompts), sound.network.transformer.streams, frames)
+
+def stream(
+    prompt: str,
+    *,
+    duration: float,
+    seed: int,
+    model: str | Path = "sound",
+    negative: str | None = None,
+    rescore: str | Path | None = None,
+    rescore_weight: float = 0.7,
+    device: str = "auto",
+    observer: Callable[[Progress], None] | None = None,
+    **changes: Any,
+) -> Iterator[Audio]:
+    """What `generate` makes, piece by piece while it is made."""
+    _seeds(seed, 1)
+    job = _Job.of([prompt], duration, model, negative, device, observer, Changes(**changes))
+    if rescore is not None:
+        job = replace(job, second=second_opinion(job.sound, rescore, rescore_weight))
+    return (job.audio(piece, prompt, seed) for piece in job.pieces(0, seed))
+
+
+@dataclass(frozen=True)
+class SecondOpinion:
+    """Another sound model, and how much the first one's own opinion weighs against it."""
+
+    sound: SoundModel
+    weight: float
+
+    def on(self, prompts: Sequence[str | None]) -> Rescorer:
+        """As the decode loop wants it, for `prompts`."""
+        condition, _ = asked(self.sound, prompts, None, replace(self.sound.plan, stages=()))
+        return Rescorer(self.sound.network.transformer, condition, self.weight)
+
+
+def second_opinion(first: SoundModel, model: str | Path, weight: float) -> SecondOpinion:
+    """The sound model of a name or folder beside `first`. Raises UsageError where their tokens differ."""
+    in_range("rescore-weight", weight, 0.0, 1.0)
+    second = load(model, first.device.type)
+    own, other = first.network.transformer, second.network.transformer
+    if second.codec.hash != first.codec.hash or (own.streams, own.stages) != (other.streams, other.stages):
+        raise UsageError(f"rescore {model}: it knows other tokens than {first.name}")
+    return SecondOpinion(second, weight)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Prompts to be made with a model: so many samples each, by a plan."""
+
+    sound: SoundModel
+    plan: Plan
+    prompts: list[str]
+    negative: str | None
+    samples: int
+    observer: Callable[[Progress], None] | None
+    second: SecondOpinion | None = None
+
+    @classmethod
+    def of(
+        cls,
+        prompts: list[str],
+        duration: float,
+        model: str | Path,
+        negative: str | None,
+        device: str,
+        observer: Callable[[Progress], None] | None,
+        changes: Changes,
+    ) -> "_Job":
+        check_prompts(prompts or [""])
+        if negative is not None and not negative.strip():
+            raise UsageError("the negative prompt is empty")
+        check_prompts([negative] if negative else [])
+        if not (math.isfinite(duration) and duration > 0):
+            raise UsageError(f"duration {duration}: give seconds above 0")
+        if duration > LONGEST:
+            raise UsageError(f"duration {duration:g} s: at most {LONGEST:g} s")
+        sound = load(model, pick_device(device))
+        _warn_of_the_unfamiliar(sound, prompts)
+        samples = round(duration * sound.codec.sample_rate)
+        if samples < 1:
+            raise UsageError(f"duration {duration:g} s: shorter than one sample")
+        job = cls(sound, make_plan(sound.plan, changes), prompts, negative, samples, observer)
+        logging.getLogger("maskaudio").info(
+            "model %s on %s, %d frames, steps %s", sound.name, sound.device, job.frames, _steps(job.plan)
+        )
+        return job
+
+    @property
+    def frames(self) -> int:
+        return math.ceil(self.samples / self.sound.codec.sample_rate * self.sound.codec.frame_rate - 1e-9)
+
+    @property
+    def window(self) -> int:
+        return round(WINDOW * self.sound.codec.frame_rate)
+
+    def short(self, seeds: list[int]) -> list[np.ndarray]:
+        """All prompts at once, in one grid."""
+        grid = Grid.blank(len(seeds), self.sound.network.transformer.streams, self.frames)
+        codes = self._filled(grid, self.prompts, seeds)
+        with torch.inference_mode():
+            waves = self.sound.codec.decode(codes.to(self.sound.device))
+        return list(waves[:, :, : self.samples].float().cpu().numpy())
+
+    def long(self, number: int, seed: int) -> np.ndarray:
+        """Prompt `number` in as many windows as it takes."""
+        return np.concatenate(list(self.pieces(number, seed)), axis=1)
+
+    def pieces(self, number: int, seed: int) -> Iterator[np.ndarray]:
+        """The same, window by window."""
+        streams, left = self.sound.network.transformer.streams, self.samples
+        for piece in windows(self.sound.codec, self._fill(number, seed), streams, self.frames):
+            yield piece[:, :left]
+            left -= piece.shape[1]
+
+    def loop(self, number: int, seed: int) -> np.ndarray:
+        """Prompt `number` as a loop of whole frames."""
+        filled = self._fill(number, seed)
+        codes = filled(Grid.blank(1, self.sound.network.transformer.streams, self.frames), 0)
+        return close_loop(self.sound.codec, filled, codes)
+
+    def audio(self, wave: np.ndarray, prompt: str, seed: int) -> Audio:
+        tags = provenance(self.sound.name, prompt, seed, steps=_steps(self.plan))
+        return Audio(wave, self.sound.codec.sample_rate, tags)
+
+    def _fill(self, number: int, seed: int) -> Fill:
+        """Fills grid after grid for one prompt, each with a seed of its own; the first with `seed`."""
+        prompt = [self.prompts[number]]
+
+        def filled(grid: Grid, part: int) -> Tensor:
+            seeds = [(seed + (part << 32)) % 2**63]
+            return self._filled(grid, prompt, seeds).to(self.sound.device)
+
+        return filled
+
+    def _filled(self, grid: Grid, prompts: list[str], seeds: list[int]) -> Tensor:
+        sound, negative = self.sound, self.negative
+        return fill(sound, grid, prompts, negative, self.plan, seeds, self.observer, self.second)
+
+
+def fill(
+    sound: SoundModel,
+    grid: Grid,
+    prompts: Sequence[str | None],
+    negative: str | None,
+    plan: Plan,
+    seeds: list[int],
+    observer: Callable[[Progress], None] | None = None,
+    second: "SecondOpinion | None" = None,
+) -> Tensor:
+    """The codes [B, K, T] of `grid` with what is unknown made up; a prompt (or None) and a seed an item."""
+    plan = replace(plan, span_length=min(plan.span_length, grid.codes.shape[2]))
     condition, unconditional = asked(sound, prompts, negative, plan)
-    logging.getLogger("maskaudio").info(
-        "model %s on %s, %d frames, steps %s", sound.name, sound.device, frames, _steps(plan)
-    )
-    codes = decode(
+    return decode(
         sound.network.transformer,
-        grid,
+        Grid(grid.codes.cpu(), grid.known.cpu()),
         condition,
         plan,
         seeds,
         unconditional=unconditional,
         values=sound.codec.values().cpu(),
+        rescorer=second.on(prompts) if second else None,
         observer=observer,
     )
-    waves = sound.codec.decode(codes.to(sound.device))[:, :, :samples].float().cpu().numpy()
-    audios = [
-        Audio(wave, sound.codec.sample_rate, provenance(sound.name, text, own_seed, steps=_steps(plan)))
-        for wave, text, own_seed in zip(waves, prompts, seeds, strict=True)
-    ]
-    return audios[0] if isinstance(prompt, str) else audios
 
 
 def asked(
@@ -182,28 +330,6 @@ def check_prompts(prompts: Sequence[str]) -> None:
             text.encode()
         except UnicodeEncodeError:
             raise UsageError("the prompt is not valid text: give it as UTF-8") from None
-
-
-def _check(
-    prompts: list[str],
-    duration: float,
-    guidance: float | None,
-    temperature: float | None,
-    top_p: float | None,
-    span: int | None,
-    negative: str | None,
-) -> None:
-    check_prompts(prompts or [""])
-    if negative is not None and not negative.strip():
-        raise UsageError("the negative prompt is empty")
-    check_prompts([negative] if negative else [])
-    if not (math.isfinite(duration) and duration > 0):
-        raise UsageError(f"duration {duration}: give seconds above 0")
-    if duration > LONGEST:
-        raise UsageError(f"duration {duration:g} s: at most {LONGEST:g} s for now")
-    check_drawing(guidance, temperature, top_p)
-    if span is not None and span < 1:
-        raise UsageError(f"span {span}: give frames, 1 or more")
 
 
 def _seeds(seed: int | Sequence[int] | None, count: int) -> list[int]:

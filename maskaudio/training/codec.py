@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskaudio.checkpoints.folder import save_model
-from maskaudio.codec.harmonics import combs, detail
+from maskaudio.codec.harmonics import comb_details, detail
 from maskaudio.codec.mel import FLOOR
 from maskaudio.codec.neural import NeuralCodec
 from maskaudio.codec.stft import stft_magnitude
@@ -62,7 +62,7 @@ class WaveHalf(nn.Module):
         c = codec.config
         self.hop = c.hop
         self.low = slice(None, (c.n_fft // 2 + 1) * 5 // 12)  # higher up harmonics blur
-        teeth = F.normalize(combs(c.sample_rate, c.n_fft)[:, self.low], dim=-1)
+        teeth = F.normalize(comb_details(c.sample_rate, c.n_fft)[:, self.low], dim=-1)
         self.register_buffer("teeth", teeth, persistent=False)
         self.register_buffer("window", torch.hann_window(c.n_fft), persistent=False)
 
@@ -71,32 +71,30 @@ class WaveHalf(nn.Module):
         if torch.rand(()) < 0.5:
             streams = int(torch.randint(1, streams + 1, ()))
         with torch.no_grad():
-            codes = self.codec.encode(wave[:, None])[:, :streams]
-        made = self.codec.decode_mel(codes)
-        near = mel_distance(made.float(), self.codec.mel(wave))
-        magnitude, pitch = self.codec.vocoder.log_magnitude(made)
+            latent = self.codec.quantiser.lookup(self.codec.encode(wave[:, None])[:, :streams])
+            mel, true = self.codec.mel(wave), self.log_magnitude(wave)
+            known = self.pitch(true)
+        made, told = self.codec.decoder(latent, known)
+        near = mel_distance(made.float(), mel)
+        magnitude, heard = self.codec.vocoder.log_magnitude(made, known)
         with torch.autocast(wave.device.type, enabled=False):
-            figures = self.magnitudes(magnitude, pitch, wave)
-        loss = figures["level"] + figures["detail"] + 0.1 * figures["pitch"] + 0.3 * near["loss"]
+            figures = apart(magnitude, true)
+            figures |= {"mel_pitch": missed(told, known), "pitch": missed(heard, known)}
+        loss = figures["level"] + figures["detail"] + 0.3 * near["loss"]
+        loss = loss + 0.1 * (figures["pitch"] + figures["mel_pitch"])
         return {"loss": loss, "mel": near["mel"]} | {k: v.detach() for k, v in figures.items()}
 
-    def magnitudes(self, made: Tensor, pitch: Tensor, wave: Tensor) -> dict[str, Tensor]:
-        """Log-magnitudes [B, F, bins] against those of wave [B, N]: L1 of level and detail, more where loud.
+    def log_magnitude(self, wave: Tensor) -> Tensor:
+        """Natural-log magnitudes [B, F, bins] of wave [B, N]."""
+        return stft_magnitude(wave, self.window, self.hop).transpose(1, 2).clamp(min=FLOOR).log()
 
-        pitch: cross-entropy with how well each comb fits the true detail, in frames where one does.
+    def pitch(self, true: Tensor) -> Tensor:
+        """Logits [B, F, pitches] of how well each comb fits log-magnitudes; 0 in frames where none does.
+
+        Combs of the true pitch are what depths are learned with: behind a guess they would hedge.
         """
-        true = stft_magnitude(wave, self.window, self.hop).transpose(1, 2).clamp(min=FLOOR).log()
-        made = made.clamp(min=math.log(FLOOR))
-        weight = 1 + 0.25 * (true - math.log(FLOOR))
-        weight = weight / weight.sum()
         fits = F.normalize(detail(true)[..., self.low], dim=-1) @ self.teeth.T
-        voiced = (fits.amax(-1) > 0.5).float()
-        missed = -((40 * fits).softmax(-1) * pitch.log_softmax(-1)).sum(-1)
-        return {
-            "level": ((made - true).abs() * weight).sum(),
-            "detail": ((detail(made) - detail(true)).abs() * weight).sum(),
-            "pitch": (missed * voiced).sum() / voiced.sum().clamp(min=1),
-        }
+        return torch.where(fits.amax(-1, keepdim=True) > 0.5, 40 * fits, 0.0)
 
     @torch.no_grad()
     def validate(self, wave: Tensor) -> dict[str, Tensor]:
@@ -104,10 +102,30 @@ class WaveHalf(nn.Module):
         mel = self.codec.mel(wave)
         whole = self.codec.decode_mel(self.codec.encode(wave[:, None]))
         figures = {"codec_mel": mel_distance(whole, mel)["mel"]}
+        true = self.log_magnitude(wave)
         for name, picture in (("copy", mel), ("codec", whole)):
-            made = self.magnitudes(*self.codec.vocoder.log_magnitude(picture), wave)
-            figures |= {f"{name}_{k}": v for k, v in made.items()}
+            made, pitch = self.codec.vocoder.log_magnitude(picture)
+            found = apart(made, true) | {"pitch": missed(pitch, self.pitch(true))}
+            figures |= {f"{name}_{k}": v for k, v in found.items()}
         return figures
+
+
+def apart(made: Tensor, true: Tensor) -> dict[str, Tensor]:
+    """Log-magnitudes [B, F, bins] against true ones: L1 of level and detail, more where loud."""
+    made = made.clamp(min=math.log(FLOOR))
+    weight = 1 + 0.25 * (true - math.log(FLOOR))
+    weight = weight / weight.sum()
+    return {
+        "level": ((made - true).abs() * weight).sum(),
+        "detail": ((detail(made) - detail(true)).abs() * weight).sum(),
+    }
+
+
+def missed(pitch: Tensor, known: Tensor) -> Tensor:
+    """Cross-entropy of pitch logits [B, F, pitches] with known ones, over the frames where they are known."""
+    voiced = known.any(-1).float()
+    entropy = -(known.softmax(-1) * pitch.log_softmax(-1)).sum(-1)
+    return (entropy * voiced).sum() / voiced.sum().clamp(min=1)
 
 
 def mel_distance(made: Tensor, true: Tensor) -> dict[str, Tensor]:

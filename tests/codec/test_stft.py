@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from maskaudio.codec.harmonics import Harmonics, combs, detail
+from maskaudio.codec.harmonics import Harmonics, comb_details, combs, detail, mel_comb_details
 from maskaudio.codec.stft import GriffinLim, InverseSTFT, stft, stft_magnitude
 
 
@@ -48,9 +48,18 @@ def test_a_wave_does_not_depend_on_its_neighbours_in_the_batch():
 def test_the_comb_of_a_pitch_has_its_teeth_at_the_harmonics():
     found = combs(24000, 960, count=2, lowest=100.0, highest=250.0)
     assert found.shape == (2, 481)
-    for comb, step in zip(found, (4, 10), strict=True):  # bins of 25 Hz
+    for comb, step in zip(detail(found.log()), (4, 10), strict=True):  # bins of 25 Hz
         teeth, gaps = comb[step:300:step], comb[step + step // 2 : 300 : step]
         assert teeth.min() > gaps.max() + 1
+
+
+def test_bands_show_a_comb_only_where_they_are_narrower_than_its_gaps():
+    found = mel_comb_details(24000, 960, 100)
+    assert found.shape == (256, 100)
+    spread = found.amax(1, keepdim=True) - found.amin(1, keepdim=True)
+    assert (spread > 0.5).all()
+    wide = slice(80, 92)  # wider than 260 Hz
+    assert found[0, wide].abs().max() < 0.1 < found[0, :20].abs().max()
 
 
 def test_detail_is_what_a_moving_mean_leaves():
@@ -61,7 +70,7 @@ def test_detail_is_what_a_moving_mean_leaves():
 
 
 def test_a_sure_pitch_adds_its_comb_as_deep_as_told():
-    harmonics = Harmonics(8, 24000, 960, bands=4)
+    harmonics = Harmonics(8, comb_details(24000, 960), bands=4)
     for layer in (harmonics.pick, harmonics.depth):
         torch.nn.init.zeros_(layer.weight)
     with torch.no_grad():

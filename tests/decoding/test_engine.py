@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskaudio.decoding.engine import Grid, decode
-from maskaudio.decoding.plan import Plan, StagePlan, default_plan, make_plan, split_steps
+from maskaudio.decoding.engine import Grid, Rescorer, decode
+from maskaudio.decoding.plan import Changes, Plan, StagePlan, default_plan, make_plan, split_steps
 from maskaudio.decoding.samplers import nearest
 from maskaudio.errors import UsageError
 
@@ -135,8 +135,61 @@ def test_a_total_of_steps_is_spent_exactly(streams, extra):
 
 def test_what_the_user_asks_for_replaces_the_models_own():
     mine = default_plan(6, 2)
-    changed = make_plan(mine, steps=32, guidance=1.5, temperature=2.0, top_p=0.5, span=4)
+    changed = make_plan(mine, Changes(steps=32, guidance=1.5, temperature=2.0, top_p=0.5, span=4))
     assert changed.steps == 32 and changed.span_length == 4
     assert [s.guidance for s in changed.stages] == [1.5, 1, 1, 1, 1, 1]
     assert changed.stages[1].temperature == 2 * mine.stages[1].temperature
-    assert make_plan(mine) == mine
+    assert make_plan(mine, Changes()) == mine
+    other = make_plan(mine, Changes(sampler="entropy", schedule="linear", course="up", rescale=0.7))
+    assert other.schedule == "linear" and {s.sampler for s in other.stages} == {"entropy"}
+    assert {(s.course, s.rescale) for s in other.stages} == {("up", 0.7)}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"guidance": -1.0},
+        {"top_p": 0.0},
+        {"rescale": 2.0},
+        {"span": 0},
+        {"sampler": "magic"},
+        {"schedule": "square"},
+        {"course": "sideways"},
+        {"sampler": "entropy", "remask": True},
+        {"temperature": float("nan")},
+    ],
+)
+def test_changes_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(UsageError):
+        make_plan(default_plan(6, 2), Changes(**wrong))
+
+
+class Doubter(Oracle):
+    """Believes what the other network wants in the last frames only."""
+
+    def logits(self, codes, stage, condition, cells):
+        logits = super().logits(codes, stage, condition, cells)
+        late = torch.arange(codes.shape[2]) >= codes.shape[2] - 6
+        return logits * late.expand(len(codes), -1)[cells][:, None, None]
+
+
+@pytest.mark.parametrize("weight, first", [(1.0, None), (0.2, {14, 15, 16, 17, 18, 19})])
+def test_a_rescorer_has_its_say_in_what_comes_first(weight, first):
+    """Reveals are ordered by both; what is revealed stays the first network's."""
+    seen = []
+    one = Plan((StagePlan(4, noise=0.0, last_temperature=0.1),), span_length=2)
+
+    def made(rescorer):
+        seen.clear()
+        grid = Grid.blank(1, 1, 20)
+        return decode(Oracle(), grid, 1.0, one, [0], rescorer=rescorer, observer=lambda p: seen.append(p))
+
+    alone = made(None)
+    order = [p.known for p in seen]
+    both = made(Rescorer(Doubter(), 1.0, weight))
+    assert torch.equal(alone, both)
+    if first is None:
+        assert all(torch.equal(a, b.known) for a, b in zip(order, seen, strict=True))
+    else:
+        early = set(seen[1].known[0, 0].nonzero()[:, 0].tolist())
+        assert early and early <= first

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from maskaudio.codec.load import load_codec
 from maskaudio.codec.neural import NeuralCodec
 from maskaudio.codec.stft import stft_magnitude
-from maskaudio.training.codec import TokenHalf, WaveHalf, train_codec
+from maskaudio.training.codec import TokenHalf, WaveHalf, apart, missed, train_codec
 from maskaudio.training.recipe import CodecRecipe, Phase
 from tests.tiny import CODEC
 
@@ -30,10 +30,9 @@ def test_true_magnitudes_are_at_no_distance_and_twice_as_loud_ones_at_log_two(ha
     true = wave()
     c = half.codec.config
     exact = stft_magnitude(true, torch.hann_window(c.n_fft), c.hop).transpose(1, 2).clamp(min=1e-2).log()
-    pitch = torch.zeros(*exact.shape[:2], 256)
-    home = half.magnitudes(exact, pitch, true)
+    home = apart(exact, half.log_magnitude(true))
     assert home["level"] < 1e-5 and home["detail"] < 1e-5
-    louder = half.magnitudes(exact + np.log(2), pitch, true)
+    louder = apart(exact + np.log(2), half.log_magnitude(true))
     assert louder["level"].item() == pytest.approx(np.log(2), rel=1e-4)
     assert louder["detail"] < 1e-5  # the same shape
 
@@ -42,14 +41,21 @@ def test_the_pitch_is_that_of_the_comb_which_fits():
     half = WaveHalf(NeuralCodec(replace(CODEC, n_fft=960, hop=240)))
     time = torch.arange(24000) / 24000
     tone = sum(torch.sin(2 * torch.pi * 150.0 * h * time) for h in range(1, 40))[None] / 40
-    frames = 24000 // 240
     pitches = 65.0 * (600 / 65.0) ** (torch.arange(256) / 255)
     near, far = int((pitches - 150).abs().argmin()), int((pitches - 220).abs().argmin())
-    flat = torch.zeros(1, frames, 481)
-    losses = [
-        half.magnitudes(flat, 20.0 * F.one_hot(torch.full((1, frames), p), 256), tone) for p in (near, far)
-    ]
-    assert losses[0]["pitch"] + 5 < losses[1]["pitch"]
+    known = half.pitch(half.log_magnitude(tone))
+    assert (known[0, 5:-5].argmax(-1) - near).abs().max() <= 2
+    guesses = (20.0 * F.one_hot(torch.full(known.shape[:2], p), 256) for p in (near, far))
+    losses = [missed(guess, known) for guess in guesses]
+    assert losses[0] + 5 < losses[1]
+
+
+def test_nobody_knows_the_pitch_of_noise():
+    half = WaveHalf(NeuralCodec(replace(CODEC, n_fft=960, hop=240)))
+    noise = 0.1 * torch.randn(1, 24000, generator=torch.Generator().manual_seed(0))
+    known = half.pitch(half.log_magnitude(noise))
+    assert known.any(-1).float().mean() < 0.1
+    assert missed(torch.randn(known.shape), torch.zeros_like(known)) == 0
 
 
 @pytest.mark.parametrize("half", [TokenHalf, WaveHalf])

@@ -11,13 +11,6 @@ def in_range(name: str, value: float | None, low: float, high: float) -> None:
         raise UsageError(f"{name} {value:g}: give a number from {low:g} to {high:g}")
 
 
-def check_drawing(guidance: float | None, temperature: float | None, top_p: float | None) -> None:
-    """Raise UsageError where one of them is given and makes no sense."""
-    in_range("guidance", guidance, 0.0, 100.0)
-    in_range("temperature", temperature, 0.0, 10.0)
-    in_range("top-p", top_p, 1e-3, 1.0)
-
-
 def pick_seed(seed: int | None) -> int:
     """`seed`, or one that is drawn where there is none. Raises UsageError where it is none."""
     seed = secrets.randbits(32) if seed is None else seed
