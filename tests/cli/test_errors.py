@@ -21,6 +21,7 @@ import pytest
         (("rain", "-o", "missing/"), "no such folder"),
         (("rain", "-o", "-", "-n", "2"), "stdout holds one clip"),
         (("rain", "-o", "-", "--json"), "both want stdout"),
+        (("rain", "--trace", "x.png", "-d", "40"), "--trace"),
         (("rain", "-m", "no/such/folder"), "unknown sound model"),
         (("rain", "-m", "no-such-model"), "unknown sound model 'no-such-model'"),
     ],
@@ -44,6 +45,11 @@ def test_usage(fails, arguments, says):
         ("--top-p", "0"),
         ("--guidance", "nan"),
         ("--span", "0"),
+        ("--sampler", "magic"),
+        ("--schedule", "square"),
+        ("--course", "sideways"),
+        ("--rescale", "2"),
+        ("--rescore", "no-such-model"),
     ],
 )
 def test_values_that_make_no_sense(fails, model, option, value):

@@ -131,3 +131,22 @@ def test_play_without_a_device_makes_nothing(run, model):
     if done.returncode:  # no package or no device, as on most servers
         assert done.returncode == 1
         assert done.stderr.startswith(b"maskaudio: --play") and done.stderr.count(b"\n") == 1
+
+
+def test_a_long_sound_is_written_while_it_is_made(run, model):
+    long = ("generate", "rain", "--seed", 3, "-d", "31.5", "--steps", "6", "-m", model)
+    done = run(*long, "-o", "x.flac", "--json")
+    assert done.returncode == 0, done.stderr.decode()
+    told = json.loads(done.stdout)
+    clip = read_audio(run.work / "x.flac")
+    assert told["duration"] == pytest.approx(31.5) and clip.duration == pytest.approx(31.5)
+    assert clip.tags["seed"] == "3"
+    piped = run(*long, "-o", "-", "-f", "raw", "-q")
+    assert piped.returncode == 0 and len(piped.stdout) == 2 * 31.5 * 24000
+
+
+def test_a_loop_and_another_sampler(run, model):
+    options = ("--loop", "--sampler", "first-hitting", "--schedule", "linear", "--course", "constant")
+    done = run("generate", "rain", "-o", "x.wav", "-d", "1.03", "--steps", "6", "-m", model, *options)
+    assert done.returncode == 0, done.stderr.decode()
+    assert read_audio(run.work / "x.wav").samples.shape[1] == 26 * 960, "whole frames of the codec"

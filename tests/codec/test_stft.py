@@ -7,7 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from maskaudio.codec.harmonics import Harmonics, comb_details, combs, detail, mel_comb_details
+from maskaudio.codec.neural import DEEPER, NeuralCodec
 from maskaudio.codec.stft import GriffinLim, InverseSTFT, stft, stft_magnitude
+from tests.tiny import CODEC
 
 
 @pytest.mark.parametrize(("n_fft", "hop"), [(960, 240), (1024, 256), (512, 128)])
@@ -79,3 +81,17 @@ def test_a_sure_pitch_adds_its_comb_as_deep_as_told():
         added, pitch = harmonics(torch.randn(1, 3, 8))
     assert pitch.argmax(-1).tolist() == [[17, 17, 17]]
     assert torch.allclose(added[0, 1], 0.5 * harmonics.templates[17], atol=1e-4)
+
+
+def test_harmonics_are_decoded_deeper_than_they_are_learned():
+    codec = NeuralCodec(CODEC)
+    torch.nn.init.constant_(codec.decoder.harmonics.depth.bias, 1.0)
+    latent = torch.randn(1, 5, CODEC.streams * len(CODEC.levels))
+    known = torch.zeros(1, 5 * CODEC.stride, 256)
+    with torch.no_grad():
+        learned = codec.train().decoder(latent, known)[0]
+        decoded = codec.eval().decoder(latent, known)[0]
+        codec.decoder.harmonics.templates.zero_()
+        flat = codec.decoder(latent, known)[0]
+    assert torch.allclose(decoded - flat, DEEPER * (learned - flat), atol=1e-4)
+    assert (decoded - flat).abs().max() > 0.1

@@ -1,0 +1,129 @@
+"""What each way of choosing spans buys, and what it costs.
+
+python -m benchmarks.samplers --data DIR --out RUN [--clips 64] [--model NAME|PATH] [--plot FILE.png]
+
+Every sampler at 4 to 32 steps on the same captions and seeds: the judge's top-1 and top-5, passes through the
+network (two for a guided step), seconds a clip of four seconds, one at a time. The last rows change one thing
+of the model's own plan: the schedule, the course of guidance, rescaling, re-masking, the model's own second
+opinion. Every answer goes to RUN/samplers.json.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import maskaudio
+from benchmarks.corpus import find, seed
+from benchmarks.judge import JUDGE
+from benchmarks.sound import covered_labels, one_clip_a_label, top_five
+from benchmarks.tables import table
+from maskaudio.decoding.plan import SAMPLERS, Changes, Plan, make_plan
+from maskaudio.decoding.spans import masked_share
+from maskaudio.evaluation.judge import SECONDS, Judge, load_judge
+from maskaudio.evaluation.scores import Share
+from maskaudio.pipelines.text_to_audio import load
+
+STEPS = (4, 8, 12, 16, 32)
+OTHERS: tuple[dict[str, Any], ...] = (
+    {"schedule": "arccos"},
+    {"schedule": "linear"},
+    {"course": "up"},
+    {"course": "constant"},
+    {"course": "constant", "rescale": 0.7},
+    {"guidance": 1.0},
+    {"remask": True},
+    {"rescore": "sound"},
+    {"span": 1},
+    {"span": 4},
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", type=Path, action="append", required=True, metavar="DIR")
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN")
+    parser.add_argument("--clips", type=int, default=64)
+    parser.add_argument("--model", default="sound", metavar="NAME|PATH")
+    parser.add_argument("--judge", type=Path, default=JUDGE)
+    parser.add_argument("--plot", type=Path, metavar="FILE")
+    args = parser.parse_args()
+
+    judge = load_judge(args.judge)
+    clips = [c for c in find(args.data) if c.fields.get("permissive", True)]
+    originals = one_clip_a_label(clips, covered_labels(args.model, judge))
+    labels = [list(originals)[i] for i in np.random.default_rng(0).permutation(len(originals))[: args.clips]]
+    prompts = {label: originals[label].captions[0] for label in labels}
+    settings: list[dict[str, Any]] = [
+        {"sampler": sampler, "steps": steps} for sampler in SAMPLERS for steps in STEPS
+    ]
+    figures = []
+    for setting in (*settings, *OTHERS):
+        row = measured(judge, prompts, args.model, setting)
+        figures.append(row)
+        print(" | ".join(f"{k} {v}" for k, v in row.items()), flush=True)
+    names = list(figures[0])
+    print("\n" + table(names, [[row[name] for name in names] for row in figures]))
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "samplers.json").write_text(json.dumps(figures, indent=1, default=str))
+    if args.plot:
+        plot(figures, args.plot)
+
+
+def measured(judge: Judge, prompts: dict[str, str], model: str, setting: dict[str, Any]) -> dict[str, Any]:
+    """One row: the judge's answers on a clip a label, and what they cost."""
+    own = {k: v for k, v in setting.items() if k != "rescore"}
+    passes = passes_of(make_plan(load(model).plan, Changes(**own)))
+    passes += make_plan(load(model).plan, Changes(**own)).steps if "rescore" in setting else 0
+    made, began = [], time.perf_counter()
+    for label, prompt in prompts.items():
+        clip = maskaudio.generate(prompt, duration=SECONDS, seed=seed(label), model=model, **setting)
+        made.append(clip.samples.mean(0))
+    took = (time.perf_counter() - began) / len(made)
+    tops = top_five(judge, made)
+    right = [[label in top[:k] for label, top in zip(prompts, tops, strict=True)] for k in (1, 5)]
+    what = ", ".join(f"{k} {v}" for k, v in setting.items())
+    return {
+        "what": what,
+        "passes": passes,
+        "seconds": f"{took:.2f}",
+        "top-1": Share.of(right[0]),
+        "top-5": Share.of(right[1]),
+    }
+
+
+def passes_of(plan: Plan) -> int:
+    """Passes through the network: two for every step whose guidance is not 1."""
+    return sum(
+        2 if stage.guidance_at(masked_share(plan.schedule, step / stage.steps)) != 1.0 else 1
+        for stage in plan.stages
+        for step in range(stage.steps)
+    )
+
+
+def plot(figures: list[dict[str, Any]], path: Path) -> None:
+    """Top-5 over seconds, a line a sampler."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4))
+    for sampler in SAMPLERS:
+        rows = [row for row in figures if row["what"].startswith(f"sampler {sampler},")]
+        axes.plot(
+            [float(r["seconds"]) for r in rows], [100 * r["top-5"].value for r in rows], "o-", label=sampler
+        )
+    axes.set_xlabel("seconds a clip of four seconds")
+    axes.set_ylabel("the judge's top-5, %")
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    main()
