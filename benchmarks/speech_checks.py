@@ -26,7 +26,7 @@ from maskaudio.pipelines.voices import voice_from_clip
 from maskaudio.training.clips import Clip
 
 OFFERED = 40  # clips of either kind
-ENDS = 5  # sentences at the beginning and at the end
+ENDS = 30  # sentences at the beginning and at the end
 
 
 def main() -> None:
