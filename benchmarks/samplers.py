@@ -76,8 +76,8 @@ def main() -> None:
 def measured(judge: Judge, prompts: dict[str, str], model: str, setting: dict[str, Any]) -> dict[str, Any]:
     """One row: the judge's answers on a clip a label, and what they cost."""
     own = {k: v for k, v in setting.items() if k != "rescore"}
-    passes = passes_of(make_plan(load(model).plan, Changes(**own)))
-    passes += make_plan(load(model).plan, Changes(**own)).steps if "rescore" in setting else 0
+    plan = make_plan(load(model).plan, Changes(**own))
+    passes = passes_of(plan) + (plan.steps if "rescore" in setting else 0)
     made, began = [], time.perf_counter()
     for label, prompt in prompts.items():
         clip = maskaudio.generate(prompt, duration=SECONDS, seed=seed(label), model=model, **setting)

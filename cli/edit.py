@@ -91,7 +91,6 @@ def _edit(job: str, making: Delivering, source: Path, **asked: Any) -> None:
     from maskaudio import edit
 
     told = making.settings() | asked
-
     started = time.perf_counter()
     with making.watched() as observer:
         changed = getattr(edit, job)(clip, seed=seed, observer=observer, **told)

@@ -123,12 +123,11 @@ def generate(
     """
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
     seeds = _seeds(seed, len(prompts))
-    job = _Job.of(prompts, duration, model, negative, device, observer, Changes(**changes))
-    if rescore is not None:
-        job = replace(job, second=second_opinion(job.sound, rescore, rescore_weight))
+    second = None if rescore is None else (rescore, rescore_weight)
+    job = _Job.of(prompts, duration, model, negative, second, device, observer, Changes(**changes))
     if loop and not SHORTEST_LOOP <= duration <= WINDOW:
         raise UsageError(f"duration {duration:g} s: a loop has {SHORTEST_LOOP:g} to {WINDOW:g} s")
-    if loop or job.frames > job.window:
+    if loop or duration > WINDOW:
         made = job.loop if loop else job.long
         waves = [made(number, own_seed) for number, own_seed in enumerate(seeds)]
     else:
@@ -152,9 +151,8 @@ def stream(
 ) -> Iterator[Audio]:
     """What `generate` makes, piece by piece while it is made."""
     _seeds(seed, 1)
-    job = _Job.of([prompt], duration, model, negative, device, observer, Changes(**changes))
-    if rescore is not None:
-        job = replace(job, second=second_opinion(job.sound, rescore, rescore_weight))
+    second = None if rescore is None else (rescore, rescore_weight)
+    job = _Job.of([prompt], duration, model, negative, second, device, observer, Changes(**changes))
     return (job.audio(piece, prompt, seed) for piece in job.pieces(0, seed))
 
 
@@ -165,10 +163,9 @@ class SecondOpinion:
     sound: SoundModel
     weight: float
 
-    def on(self, prompts: Sequence[str | None]) -> Rescorer:
+    def on(self, prompts: Sequence[str]) -> Rescorer:
         """As the decode loop wants it, for `prompts`."""
-        condition, _ = asked(self.sound, prompts, None, replace(self.sound.plan, stages=()))
-        return Rescorer(self.sound.network.transformer, condition, self.weight)
+        return Rescorer(self.sound.network.transformer, self.sound.condition(prompts), self.weight)
 
 
 def second_opinion(first: SoundModel, model: str | Path, weight: float) -> SecondOpinion:
@@ -200,6 +197,7 @@ class _Job:
         duration: float,
         model: str | Path,
         negative: str | None,
+        second: tuple[str | Path, float] | None,  # a model that rescores, and the first one's weight
         device: str,
         observer: Callable[[Progress], None] | None,
         changes: Changes,
@@ -217,7 +215,8 @@ class _Job:
         samples = round(duration * sound.codec.sample_rate)
         if samples < 1:
             raise UsageError(f"duration {duration:g} s: shorter than one sample")
-        job = cls(sound, make_plan(sound.plan, changes), prompts, negative, samples, observer)
+        opinion = second_opinion(sound, *second) if second else None
+        job = cls(sound, make_plan(sound.plan, changes), prompts, negative, samples, observer, opinion)
         logging.getLogger("maskaudio").info(
             "model %s on %s, %d frames, steps %s", sound.name, sound.device, job.frames, _steps(job.plan)
         )
@@ -226,10 +225,6 @@ class _Job:
     @property
     def frames(self) -> int:
         return math.ceil(self.samples / self.sound.codec.sample_rate * self.sound.codec.frame_rate - 1e-9)
-
-    @property
-    def window(self) -> int:
-        return round(WINDOW * self.sound.codec.frame_rate)
 
     def short(self, seeds: list[int]) -> list[np.ndarray]:
         """All prompts at once, in one grid."""
@@ -283,7 +278,7 @@ def fill(
     plan: Plan,
     seeds: list[int],
     observer: Callable[[Progress], None] | None = None,
-    second: "SecondOpinion | None" = None,
+    second: SecondOpinion | None = None,
 ) -> Tensor:
     """The codes [B, K, T] of `grid` with what is unknown made up; a prompt (or None) and a seed an item."""
     plan = replace(plan, span_length=min(plan.span_length, grid.codes.shape[2]))

@@ -103,9 +103,10 @@ class WaveHalf(nn.Module):
         whole = self.codec.decode_mel(self.codec.encode(wave[:, None]))
         figures = {"codec_mel": mel_distance(whole, mel)["mel"]}
         true = self.log_magnitude(wave)
+        known = self.pitch(true)
         for name, picture in (("copy", mel), ("codec", whole)):
             made, pitch = self.codec.vocoder.log_magnitude(picture)
-            found = apart(made, true) | {"pitch": missed(pitch, self.pitch(true))}
+            found = apart(made, true) | {"pitch": missed(pitch, known)}
             figures |= {f"{name}_{k}": v for k, v in found.items()}
         return figures
 
