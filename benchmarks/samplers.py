@@ -2,15 +2,17 @@
 
 python -m benchmarks.samplers --data DIR --out RUN [--clips 64] [--model NAME|PATH] [--plot FILE.png]
 
-Every sampler at 4 to 32 steps on the same captions and seeds: the judge's top-1 and top-5, passes through the
-network (two for a guided step), seconds a clip of four seconds, one at a time. The last rows change one thing
-of the model's own plan: the schedule, the course of guidance, rescaling, re-masking, the model's own second
-opinion. Every answer goes to RUN/samplers.json.
+Every sampler at 4 to 32 steps on the same captions and seeds, one candidate each: the judge's top-1 and
+top-5, passes through the network (two for a guided step), seconds a clip of four seconds, one at a time. The
+last rows change one thing of the model's own plan: the schedule, what guidance does, re-masking, the critic,
+the model's own second opinion, a beginning from left to right, the number of candidates. Every answer goes to
+RUN/samplers.json.
 """
 
 import argparse
 import json
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +27,26 @@ from maskaudio.decoding.plan import SAMPLERS, Changes, Plan, make_plan
 from maskaudio.decoding.spans import masked_share
 from maskaudio.evaluation.judge import SECONDS, Judge, load_judge
 from maskaudio.evaluation.scores import Share
-from maskaudio.pipelines.text_to_audio import load
+from maskaudio.pipelines.sound_model import load
 
 STEPS = (4, 8, 12, 16, 32)
 OTHERS: tuple[dict[str, Any], ...] = (
+    {},
     {"schedule": "arccos"},
     {"schedule": "linear"},
     {"course": "up"},
     {"course": "constant"},
     {"course": "constant", "rescale": 0.7},
+    {"space": "hidden"},
+    {"space": "hidden", "rescale": 0.75},
     {"guidance": 1.0},
     {"remask": True},
+    {"critic": True},
     {"rescore": "sound"},
+    {"hybrid_seconds": 1.0},
+    {"candidates": 2},
+    {"candidates": 4},
+    {"candidates": 8},
     {"span": 1},
     {"span": 4},
 )
@@ -62,7 +72,7 @@ def main() -> None:
     ]
     figures = []
     for setting in (*settings, *OTHERS):
-        row = measured(judge, prompts, args.model, setting)
+        row = measured(judge, prompts, args.model, {"candidates": 1} | setting)
         figures.append(row)
         print(" | ".join(f"{k} {v}" for k, v in row.items()), flush=True)
     names = list(figures[0])
@@ -75,9 +85,16 @@ def main() -> None:
 
 def measured(judge: Judge, prompts: dict[str, str], model: str, setting: dict[str, Any]) -> dict[str, Any]:
     """One row: the judge's answers on a clip a label, and what they cost."""
-    own = {k: v for k, v in setting.items() if k != "rescore"}
-    plan = make_plan(load(model).plan, Changes(**own))
-    passes = passes_of(plan) + (plan.steps if "rescore" in setting else 0)
+    sound = load(model)
+    plan = make_plan(sound.plan, Changes(**{f.name: setting.get(f.name) for f in fields(Changes)}))
+    passes = passes_of(plan)
+    if "rescore" in setting:
+        passes += plan.steps
+    if "critic" in setting:
+        passes += plan.steps - len(plan.stages)
+    first = round(setting.get("hybrid_seconds", 0) * sound.codec.frame_rate)
+    passes += first * sum(1 if stage.guidance == 1.0 else 2 for stage in plan.stages)
+    passes *= setting["candidates"]
     made, began = [], time.perf_counter()
     for label, prompt in prompts.items():
         clip = maskaudio.generate(prompt, duration=SECONDS, seed=seed(label), model=model, **setting)
@@ -85,7 +102,7 @@ def measured(judge: Judge, prompts: dict[str, str], model: str, setting: dict[st
     took = (time.perf_counter() - began) / len(made)
     tops = top_five(judge, made)
     right = [[label in top[:k] for label, top in zip(prompts, tops, strict=True)] for k in (1, 5)]
-    what = ", ".join(f"{k} {v}" for k, v in setting.items())
+    what = ", ".join(f"{k} {v}" for k, v in setting.items() if (k, v) != ("candidates", 1)) or "as it comes"
     return {
         "what": what,
         "passes": passes,

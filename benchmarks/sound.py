@@ -159,7 +159,7 @@ def split_unseen(groups: dict[str, list[dict]], swapped: set[str]) -> dict[str, 
 
 def swapped_in(model: str, train: list[Clip]) -> set[str]:
     """Words that training puts in the place of a caption's word now and then: its neighbours in meaning."""
-    from maskaudio.pipelines.text_to_audio import load
+    from maskaudio.pipelines.sound_model import load
     from maskaudio.text.neighbours import near_words
 
     table = load(model).words
@@ -250,7 +250,7 @@ def captions(train: list[Clip]) -> Lookup:
 
 def vectors(model: str) -> Lookup:
     """The label whose description is nearest by the model's own word vectors."""
-    from maskaudio.pipelines.text_to_audio import load
+    from maskaudio.pipelines.sound_model import load
 
     sound = load(model)
     label = {caption: label for label, caption in sound.described.items()}

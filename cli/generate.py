@@ -19,12 +19,6 @@ def generate(
     duration: Annotated[float, options.option("-d", "--duration", help="Seconds.")] = 4.0,
     count: Annotated[int, options.option("-n", "--count", min=1, max=1000, help="How many clips.")] = 1,
     loop: Annotated[bool, options.option("--loop", help="Let the end lead into the beginning.")] = False,
-    rescore: Annotated[
-        str | None, options.option("--rescore", help="A second model with a say in which spans are kept.")
-    ] = None,
-    rescore_weight: Annotated[
-        float, options.option("--rescore-weight", help="The share of the first model's own opinion.")
-    ] = 0.7,
     play: Annotated[bool, options.option("--play", help="Play what was made (needs sounddevice).")] = False,
 ) -> None:
     """Make a sound or a piece of music from a description."""
@@ -43,16 +37,16 @@ def generate(
     making.set_up()
 
     from maskaudio.pipelines import text_to_audio
+    from maskaudio.pipelines.long_form import WINDOW
 
     settings = making.settings() | {"duration": duration}
-    settings |= {"rescore": rescore, "rescore_weight": rescore_weight}
-    if making.trace and duration > text_to_audio.WINDOW:
-        raise UsageError(f"--trace shows one grid: at most {text_to_audio.WINDOW:g} s")
+    if making.trace and duration > WINDOW:
+        raise UsageError(f"--trace shows one grid: at most {WINDOW:g} s")
     for number, target in zip(seeds, targets, strict=True):  # one by one: a batch would round differently
         started = time.perf_counter()
         about = {"prompt": text, "model": making.model}
         with making.watched() as observer:
-            if duration > text_to_audio.WINDOW and not loop:
+            if duration > WINDOW and not loop:
                 pieces = text_to_audio.stream(text, seed=number, observer=observer, **settings)
                 making.deliver_pieces(pieces, target, number, started, player, **about)
                 continue

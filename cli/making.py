@@ -126,6 +126,18 @@ class Making(Delivering):
         None
     )
 
+    candidates: Annotated[
+        int | None, options.option("--candidates", help="Of so many, the one that fits the words best.")
+    ] = None
+    rescore: Annotated[
+        str | None, options.option("--rescore", help="A second model with a say in which spans are kept.")
+    ] = None
+    rescore_weight: Annotated[
+        float, options.option("--rescore-weight", help="The share of the first model's own opinion.")
+    ] = 0.7
+    hybrid_seconds: Annotated[
+        float, options.option("--hybrid-seconds", help="So much of the start is made frame by frame.")
+    ] = 0.0
     sampler: Annotated[
         str | None,
         options.option("--sampler", help="confidence, low-discrepancy, first-hitting or entropy."),
@@ -136,11 +148,17 @@ class Making(Delivering):
     course: Annotated[
         str | None, options.option("--course", help="Guidance over the steps: down, up or constant.")
     ] = None
+    space: Annotated[
+        str | None, options.option("--space", help="What guidance works on: logits or hidden features.")
+    ] = None
     rescale: Annotated[
         float | None, options.option("--rescale", help="Take back the spread guidance adds, 0 to 1.")
     ] = None
     remask: Annotated[
         bool | None, options.option("--remask/--no-remask", help="Hide doubtful spans once more.")
+    ] = None
+    critic: Annotated[
+        bool | None, options.option("--critic/--no-critic", help="Let the model's critic say what to redo.")
     ] = None
     span: Annotated[int | None, options.option("--span", help="Frames that are revealed together.")] = None
     trace: Annotated[
@@ -178,7 +196,8 @@ class Making(Delivering):
         """What the library is told."""
         from maskaudio.decoding.plan import Changes
 
-        told = {k: getattr(self, k) for k in ("model", "negative", *(f.name for f in fields(Changes)))}
+        ways = ("model", "negative", "candidates", "rescore", "rescore_weight", "hybrid_seconds")
+        told = {k: getattr(self, k) for k in (*ways, *(f.name for f in fields(Changes)))}
         return super().settings() | told | {"steps": parse_steps(self.steps)}
 
 

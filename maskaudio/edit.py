@@ -4,13 +4,14 @@
     edit.inpaint(read_audio("take.wav"), 1.2, 2.0, prompt="a dog barking", seed=1).save("fixed.wav")
 
 Outside the edited span the samples are the input's own; inside its edges they are cross-faded into what the
-model makes, at the level of what lies around. Sample rate and channels stay.
+model makes, at the level of what lies around. Sample rate and channels stay. Besides their own arguments the
+functions for sounds take a prompt (what it should sound like), a seed, and what `maskaudio.generate` takes:
+model, negative, candidates, steps, guidance …
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,16 +20,15 @@ from torch import Tensor
 
 from maskaudio.audio import Audio, resample
 from maskaudio.checks import in_range, pick_seed
-from maskaudio.decoding.engine import Grid, Progress
-from maskaudio.decoding.plan import Changes, Plan, make_plan
+from maskaudio.decoding.engine import Grid
+from maskaudio.decoding.samplers import generator
 from maskaudio.decoding.spans import hide, span_count
-from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
+from maskaudio.pipelines.filling import Filling, check_prompts
 from maskaudio.pipelines.rewording import reword
 from maskaudio.pipelines.tags import provenance
-from maskaudio.pipelines.text_to_audio import SoundModel, check_prompts, fill, load
 
-__all__ = ["Manner", "extend", "inpaint", "reword", "variation"]
+__all__ = ["extend", "inpaint", "reword", "variation"]
 
 CONTEXT = 4.0  # seconds that are heard on either side of an edit
 LONGEST = 20.0  # seconds made in one go
@@ -36,27 +36,8 @@ FADE = 0.02  # seconds of cross-fade inside either edge
 LEVEL = 0.5  # seconds on either side that say how loud an edit is to be
 
 
-@dataclass(frozen=True)
-class Manner:
-    """How to fill what is missing; None leaves a setting to the model. See `maskaudio.generate`."""
-
-    prompt: str | None = None
-    negative: str | None = None
-    seed: int | None = None
-    model: str | Path = "sound"
-    device: str = "auto"
-    observer: Callable[[Progress], None] | None = None
-    changes: Changes = field(default_factory=Changes)
-
-    @classmethod
-    def of(cls, **given: Any) -> "Manner":
-        """Fields of this class and of `Changes`, as the functions here take them."""
-        own = {f.name: given.pop(f.name) for f in fields(cls) if f.name in given}
-        return cls(**own, changes=Changes(**given))
-
-
-def inpaint(audio: Audio, start: float, end: float, **manner: object) -> Audio:
-    """The clip with what lies from `start` to `end` (seconds) made anew; see `Manner` for more.
+def inpaint(audio: Audio, start: float, end: float, **manner: Any) -> Audio:
+    """The clip with what lies from `start` to `end` (seconds) made anew; `manner` is as below.
 
     Without a prompt only what lies around says what it should be. Raises UsageError for a span that does not
     lie in the clip, has no length, or is longer than LONGEST.
@@ -68,18 +49,18 @@ def inpaint(audio: Audio, start: float, end: float, **manner: object) -> Audio:
         raise UsageError(f"from {start:g} to {end:g}: there is nothing in between")
     if end - start > LONGEST:
         raise UsageError(f"from {start:g} to {end:g}: at most {LONGEST:g} s can be made anew at once")
-    editor = _Editor.of(Manner.of(**manner), audio.sample_rate)
+    editor = _Editor.of(audio.sample_rate, **manner)
     samples = editor.filled(audio.samples, first, last)
     return Audio(samples, audio.sample_rate, editor.tags(edited=f"{start:g}-{end:g}"), audio.bits)
 
 
-def extend(audio: Audio, seconds: float, *, at: str = "end", **manner: object) -> Audio:
-    """The clip with `seconds` more at its "end" or before its "start"; see `Manner` for more."""
+def extend(audio: Audio, seconds: float, *, at: str = "end", **manner: Any) -> Audio:
+    """The clip with `seconds` more at its "end" or before its "start"."""
     if at not in ("end", "start"):
         raise UsageError(f"at '{at}': a clip is extended at its end or at its start")
     if not (math.isfinite(seconds) and seconds > 0):
         raise UsageError(f"duration {seconds}: give the seconds to add, above 0")
-    editor = _Editor.of(Manner.of(**manner), audio.sample_rate)
+    editor = _Editor.of(audio.sample_rate, **manner)
     samples = audio.samples if at == "end" else audio.samples[:, ::-1]
     missing = round(seconds * audio.sample_rate)
     while missing > 0:  # piece by piece, each hearing the one before
@@ -95,17 +76,17 @@ def extend(audio: Audio, seconds: float, *, at: str = "end", **manner: object) -
     return Audio(samples, audio.sample_rate, editor.tags(extended=f"{seconds:g} at the {at}"), audio.bits)
 
 
-def variation(audio: Audio, strength: float, **manner: object) -> Audio:
+def variation(audio: Audio, strength: float, **manner: Any) -> Audio:
     """The clip as it might have been: the share `strength` (0 to 1) of its spans is made anew.
 
-    All of it goes through the codec. 0 gives the clip back as it is; see `Manner` for more.
+    All of it goes through the codec. 0 gives the clip back as it is.
     """
     in_range("strength", strength, 0.0, 1.0)
     if audio.duration > LONGEST:
         raise UsageError(f"{audio.duration:.1f} s: a variation is of at most {LONGEST:g} s")
     if strength == 0.0:
         return audio
-    editor = _Editor.of(Manner.of(**manner), audio.sample_rate)
+    editor = _Editor.of(audio.sample_rate, **manner)
     samples = editor.varied(audio.samples, strength)
     return Audio(samples, audio.sample_rate, editor.tags(variation=f"{strength:g}"), audio.bits)
 
@@ -114,21 +95,19 @@ def variation(audio: Audio, strength: float, **manner: object) -> Audio:
 class _Editor:
     """A sound model at work on a clip of some sample rate."""
 
-    sound: SoundModel
-    plan: Plan
-    manner: Manner
+    filling: Filling
+    prompt: str | None
     seed: int
     rate: int
 
     @classmethod
-    def of(cls, manner: Manner, rate: int) -> "_Editor":
-        check_prompts([p for p in (manner.prompt, manner.negative) if p is not None])
-        seed = pick_seed(manner.seed)
-        sound = load(manner.model, pick_device(manner.device))
-        return cls(sound, make_plan(sound.plan, manner.changes), manner, seed, rate)
+    def of(cls, rate: int, prompt: str | None = None, seed: int | None = None, **manner: Any) -> "_Editor":
+        check_prompts([] if prompt is None else [prompt])
+        seed = pick_seed(seed)
+        return cls(Filling.of(**manner), prompt, seed, rate)
 
     def tags(self, **what: str) -> dict[str, str]:
-        return provenance(self.sound.name, self.manner.prompt or "", self.seed, **what)
+        return provenance(self.filling.sound.name, self.prompt or "", self.seed, **what)
 
     def filled(self, samples: np.ndarray, first: int, last: int, backwards: bool = False) -> np.ndarray:
         """samples [C, N] with first … last − 1 made anew, cross-faded inside these edges.
@@ -140,7 +119,7 @@ class _Editor:
         part, gap = samples[:, begin:end], (first - begin, last - begin)
         if backwards:
             part, gap = part[:, ::-1], (end - last, end - first)
-        frame = self.rate / self.sound.codec.frame_rate
+        frame = self.rate / self.filling.sound.codec.frame_rate
         made = self._made(part, lambda frames: _between(frames, gap[0] / frame, gap[1] / frame))
         made = made * self._levels(part, made, gap)
         if backwards:
@@ -157,11 +136,11 @@ class _Editor:
 
     def varied(self, samples: np.ndarray, strength: float) -> np.ndarray:
         """samples [C, N] with the share `strength` of all spans made anew, at the level they had."""
-        length = self.plan.span_length
+        length = self.filling.plan.span_length
 
         def some(frames: int) -> Tensor:
             spans = span_count(frames, length)
-            order = torch.rand(1, spans, generator=torch.Generator().manual_seed(self.seed))
+            order = torch.rand(1, spans, generator=generator(self.seed))
             return hide(order, torch.tensor([math.ceil(strength * spans)]), length, frames)[0]
 
         made = self._made(samples, some)
@@ -171,14 +150,12 @@ class _Editor:
     @torch.inference_mode()
     def _made(self, samples: np.ndarray, hidden: Callable[[int], Tensor]) -> np.ndarray:
         """samples [C, N] heard in mono, decoded with the frames `hidden` filled anew: [1, N]."""
-        sound, codec = self.sound, self.sound.codec
+        sound, codec = self.filling.sound, self.filling.sound.codec
         wave = resample(np.ascontiguousarray(samples.mean(0)), self.rate, codec.sample_rate)
         codes = codec.encode(torch.from_numpy(wave)[None, None].to(sound.device)).cpu()
         codes = codes[:, : sound.network.transformer.streams]
         known = ~hidden(codes.shape[2]).expand_as(codes)
-        manner = self.manner
-        grid, seeds = Grid(codes, known), [self.seed]
-        codes = fill(sound, grid, [manner.prompt], manner.negative, self.plan, seeds, manner.observer)
+        codes = self.filling(Grid(codes, known), [self.prompt], [self.seed])
         made = codec.decode(codes.to(sound.device))[0].mean(0).float().cpu().numpy()
         made = resample(made, codec.sample_rate, self.rate)[: samples.shape[1]]
         return np.pad(made, (0, samples.shape[1] - len(made)))[None]

@@ -10,6 +10,7 @@ from maskaudio.codec.neural import CodecConfig, NeuralCodec
 from maskaudio.codec.semantic import SpeechTokeniser, TokeniserConfig
 from maskaudio.config import to_dict
 from maskaudio.decoding.plan import default_plan
+from maskaudio.networks.ranker import RankerConfig
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
 from maskaudio.networks.speech import SpeechConfig, SpeechNetwork
 from maskaudio.networks.text_encoder import TextConfig
@@ -41,7 +42,7 @@ def tiny_sound_model(folder: Path) -> Path:
     codec = tiny_codec_model(folder / "codec")
     torch.manual_seed(0)
     shape = TransformerConfig(streams=3, vocab=16, dim=32, layers=2, heads=2, window=4, condition_dim=16)
-    config = SoundConfig(shape, TextConfig(dim=16, layers=1, heads=2))
+    config = SoundConfig(shape, TextConfig(dim=16, layers=1, heads=2), RankerConfig(dim=8, layers=1))
     save_model(
         folder,
         "sound",

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from maskaudio.decoding.orders import Order
 from maskaudio.decoding.plan import Plan
-from maskaudio.decoding.samplers import draw, nearest, probabilities, uniforms
+from maskaudio.decoding.samplers import draw, generator, nearest, probabilities, uniforms
 from maskaudio.decoding.spans import masked_share
 
 
@@ -45,11 +46,26 @@ class MaskedModel(Protocol):
     def streams_of(self, stage: int) -> range:
         """The streams that `stage` fills, frame by frame together."""
 
-    def logits(self, codes: Tensor, stage: int, condition: Any, cells: Tensor) -> Tensor:
-        """codes [B, K, T] (masked = vocab), frames [B, T] → logits [cells.sum(), S, vocab] of S streams."""
+    def logits(
+        self,
+        codes: Tensor,
+        stage: int,
+        condition: Any,
+        cells: Tensor,
+        *,
+        guide: tuple[float, float] | None = None,
+    ) -> Tensor:
+        """codes [B, K, T] (masked = vocab), frames [B, T] → logits [cells.sum(), S, vocab] of S streams.
+
+        guide: weight and rescale, for plans that guide in hidden space: the second half of the batch is the
+        unconditional row, and the logits are of the first half.
+        """
 
     def join(self, first: Any, second: Any) -> Any:
         """Two conditions as one batch: what guidance needs to run both in one pass."""
+
+    def genuine(self, codes: Tensor, stage: int, condition: Any) -> Tensor:
+        """Codes [B, K, T] → logits [B, T]: does a frame look true? Only for plans that ask a critic."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +108,7 @@ def decode(
     """
     known = grid.known.clone()
     codes = grid.codes.masked_fill(~known, model.vocab)
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    generators = [generator(seed) for seed in seeds]
     both = model.join(condition, unconditional) if unconditional is not None else None
     done = 0
     for stage, stage_plan in enumerate(plan.stages):
@@ -114,10 +130,15 @@ def decode(
             if rescorer and asked.any():
                 chosen = rescorer.agrees(chosen, codes, stage, asked, token)
             sure[asked] = chosen.clamp(min=1e-30).log().sum(1)
-            if still is None:
-                still = order.after(step, sure, p, hidden)
             drawn = codes[:, streams].clone()
             drawn.transpose(1, 2)[asked] = token
+            if stage_plan.critic and asked.any() and step + 1 < stage_plan.steps:
+                filled = codes.clone()
+                filled[:, streams] = drawn
+                genuine = model.genuine(filled, stage, condition).cpu().double()
+                sure[open.any(1)] = F.logsigmoid(genuine)[open.any(1)]
+            if still is None:
+                still = order.after(step, sure, p, hidden)
             fresh, again = hidden & ~still, still & ~hidden
             codes[:, streams] = torch.where(open & fresh[:, None], drawn, codes[:, streams])
             codes[:, streams].masked_fill_(open & again[:, None], model.vocab)
@@ -146,7 +167,10 @@ def _logits(
     weight = stage_plan.guidance_at(masked_share(plan.schedule, step / stage_plan.steps))
     if weight == 1.0 or both is None:
         return model.logits(codes, stage, condition, cells)
-    pair = model.logits(torch.cat([codes, codes]), stage, both, torch.cat([cells, cells]))
+    twice = torch.cat([codes, codes]), stage, both, torch.cat([cells, cells])
+    if stage_plan.space == "hidden":
+        return model.logits(*twice, guide=(weight, stage_plan.rescale))
+    pair = model.logits(*twice)
     conditional, free = pair.chunk(2)
     guided = free + weight * (conditional - free)
     if stage_plan.rescale:

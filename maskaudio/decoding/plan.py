@@ -9,6 +9,8 @@ from maskaudio.errors import UsageError
 
 SAMPLERS = ("confidence", "low-discrepancy", "first-hitting", "entropy")
 COURSES = ("down", "up", "constant")
+SPACES = ("logits", "hidden")
+EVERYWHERE = ("top_p", "sampler", "course", "space", "rescale", "remask", "critic")  # changed in every stage
 
 
 @dataclass(frozen=True)
@@ -20,15 +22,16 @@ class StagePlan:
     is wide.
 
     guidance: weight of the condition over the unconditional row (1 = no unconditional pass). Its `course`
-    follows the span schedule: `down` from the weight to 1, `up` from 1 to the weight, or `constant`;
-    `rescale` (0 to 1) takes back that much of the spread that it adds to the logits (arXiv 2305.08891,
-    equation 16).
+    follows the span schedule: `down` from the weight to 1, `up` from 1 to the weight, or `constant`. It works
+    on the `logits` (MAGNeT) or on the features under the heads, `hidden` (MaskGCT); `rescale` (0 to 1) takes
+    back that much of the spread that it adds there (arXiv 2305.08891, equation 16).
 
     sampler: `confidence` (MaskGIT: the most confident spans first; noise is the scale of the Gumbel noise on
     their log-probability, annealed to 0), `low-discrepancy` (spread over the clip), `first-hitting` (masked
     diffusion: a random order, exact with as many steps as spans), `entropy` (the surest spans, as many as
     cost `budget` nats together, at least as many as the schedule wants). remask: with `confidence`, spans
-    already revealed are hidden again where others are surer.
+    already revealed are hidden again where others are surer. critic: how sure a span is, revealed ones
+    included, is asked of the network's critic in a pass of its own.
     """
 
     steps: int
@@ -43,15 +46,18 @@ class StagePlan:
     sampler: str = "confidence"
     budget: float = 0.0
     remask: bool = False
+    critic: bool = False
+    space: str = "logits"
 
     def __post_init__(self) -> None:
         for what, value, known in (
             ("sampler", self.sampler, SAMPLERS),
             ("guidance course", self.course, COURSES),
+            ("guidance space", self.space, SPACES),
         ):
             if value not in known:
                 raise UsageError(f"{what} '{value}': choose {', '.join(known)}")
-        if self.remask and self.sampler != "confidence":
+        if (self.remask or self.critic) and self.sampler != "confidence":
             raise UsageError(f"the sampler '{self.sampler}' does not hide again what it has revealed")
 
     def guidance_at(self, masked: float) -> float:
@@ -114,6 +120,8 @@ class Changes:
     course: str | None = None
     rescale: float | None = None
     remask: bool | None = None
+    critic: bool | None = None
+    space: str | None = None
 
     def __post_init__(self) -> None:
         in_range("guidance", self.guidance, 0.0, 100.0)
@@ -141,8 +149,7 @@ def make_plan(plan: Plan, changes: Changes) -> Plan:
             else replace(s, temperature=s.temperature * times, last_temperature=s.last_temperature * times)
             for s in stages
         )
-    asked = {k: getattr(changes, k) for k in ("top_p", "sampler", "course", "rescale", "remask")}
-    asked = {k: v for k, v in asked.items() if v is not None}
+    asked = {k: getattr(changes, k) for k in EVERYWHERE if getattr(changes, k) is not None}
     stages = tuple(replace(s, **asked) for s in stages)
     return Plan(stages, changes.span or plan.span_length, changes.schedule or plan.schedule)
 

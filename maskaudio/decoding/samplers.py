@@ -1,5 +1,6 @@
 """Drawing tokens: temperature, top-p, and one float64 uniform per cell from the clip's own generator."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,6 +29,13 @@ def nearest(p: Tensor, values: Tensor) -> Tensor:
     values = values.to(p.dtype)
     mean = torch.einsum("nsv,svd->snd", p, values)
     return torch.cdist(mean, values).argmin(-1).T
+
+
+def generator(seed: int) -> torch.Generator:
+    """Chance by a seed of 0 to 2^63 − 1. torch's own generator heeds the low 32 bits only."""
+    if seed >= 2**32:
+        seed = int(np.random.SeedSequence(seed).generate_state(1)[0])
+    return torch.Generator().manual_seed(seed)
 
 
 def uniforms(shape: tuple[int, ...], generators: list[torch.Generator]) -> Tensor:

@@ -17,12 +17,23 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(dim, dim, bias=False)
 
     def forward(
-        self, x: Tensor, rotary: Tensor, window: int | None, causal: bool, valid: Tensor | None
+        self,
+        x: Tensor,
+        rotary: Tensor,
+        window: int | None,
+        causal: bool,
+        valid: Tensor | None,
+        behind: "KeyValues | None" = None,
     ) -> Tensor:
-        """`window` limits attention to ±window frames; `valid` [B, T] marks frames to attend to."""
+        """`window` limits attention to ±window frames; `valid` [B, T] marks frames to attend to.
+
+        With `behind`, x is the one frame that follows what it holds, and is added to it.
+        """
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         q, k = rotate(q, rotary), rotate(k, rotary)
-        if window is not None and x.shape[1] > window + 1:
+        if behind is not None:
+            y = F.scaled_dot_product_attention(q, *behind.extended(k, v, window))
+        elif window is not None and x.shape[1] > window + 1:
             y = windowed_attention(q, k, v, window, causal, valid)
         elif valid is None:
             y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
@@ -34,6 +45,21 @@ class SelfAttention(nn.Module):
                 )
             y = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
         return self.out(y.transpose(1, 2).flatten(2))
+
+
+class KeyValues:
+    """What left-to-right decoding keeps of a layer: keys and values [B, heads, n, D] of the frames behind."""
+
+    def __init__(self) -> None:
+        self.kept: tuple[Tensor, Tensor] | None = None
+
+    def extended(self, k: Tensor, v: Tensor, window: int | None) -> tuple[Tensor, Tensor]:
+        """All of them with one frame more; those over `window` frames behind it are forgotten."""
+        if self.kept is not None:
+            first = 0 if window is None else max(0, self.kept[0].shape[2] - window)
+            k, v = (torch.cat([a[:, :, first:], b], 2) for a, b in zip(self.kept, (k, v), strict=True))
+        self.kept = k, v
+        return k, v
 
 
 class CrossAttention(nn.Module):

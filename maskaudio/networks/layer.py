@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskaudio.networks.attention import CrossAttention, SelfAttention
+from maskaudio.networks.attention import CrossAttention, KeyValues, SelfAttention
 
 
 class Layer(nn.Module):
@@ -32,9 +32,13 @@ class Layer(nn.Module):
         valid: Tensor | None = None,
         memory: Tensor | None = None,
         memory_valid: Tensor | None = None,
+        behind: KeyValues | None = None,
     ) -> Tensor:
-        """x [B, T, dim]; `memory`: keys and values of the condition; `valid` marks frames to attend to."""
-        x = x + self.dropout(self.attention(self.norm_self(x), rotary, window, causal, valid))
+        """x [B, T, dim]; `memory`: keys and values of the condition; `valid` marks frames to attend to.
+
+        With `behind`, x is one frame, and what it attends to are the frames kept there.
+        """
+        x = x + self.dropout(self.attention(self.norm_self(x), rotary, window, causal, valid, behind))
         if self.cross is not None:
             x = x + self.dropout(self.cross(self.norm_cross(x), memory, memory_valid))
         return x + self.dropout(self.down(F.gelu(self.up(self.norm_feed(x)))))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from maskaudio.errors import MaskaudioError
-from maskaudio.networks.attention import check_heads, rotary_table
+from maskaudio.networks.attention import KeyValues, check_heads, rotary_table
 from maskaudio.networks.layer import Layer
 from maskaudio.networks.neighbours import Neighbours
 
@@ -34,6 +34,7 @@ class TransformerConfig:
     prior: bool = False
     neighbours: int = 0  # rank of the tables, see networks/neighbours.py; 0: none
     stages: int = 0  # the last of them fills all streams that are left at once; 0: every stream has its own
+    critic: bool = False  # can say which codes of a filled grid do not belong
 
     def __post_init__(self) -> None:
         check_heads(self.dim, self.heads)
@@ -71,6 +72,15 @@ class Condition:
         return parts[0], parts[1]
 
 
+@dataclass
+class Past:
+    """The frames behind the next one of `frames` in all, where a network goes from left to right."""
+
+    frames: int
+    layers: list[KeyValues]
+    done: int = 0
+
+
 class MaskedTransformer(nn.Module):
     """Codes [B, K, T] with masked cells (token `vocab`) → logits of the streams of one stage."""
 
@@ -90,6 +100,7 @@ class MaskedTransformer(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(c.dim, c.vocab) for _ in range(c.streams))
         self.prior = nn.Linear(c.condition_dim, c.streams * c.vocab) if c.prior else None
         self.neighbours = Neighbours(c.streams, c.vocab, c.neighbours) if c.neighbours else None
+        self.critic = _critic(c.dim, c.streams) if c.critic else None
         self.dropout = nn.Dropout(c.dropout)
         for table in self.embed:
             nn.init.normal_(table.weight, std=0.5 / c.streams)
@@ -124,9 +135,14 @@ class MaskedTransformer(nn.Module):
         *,
         causal: bool = False,
         valid: Tensor | None = None,
+        past: Past | None = None,
     ) -> Tensor:
-        """codes [B, K, T] → features [B, T, dim] for `stage`; `valid` [B, T] marks real frames."""
-        reach = self.config.reach if codes.shape[2] > 2 * self.config.reach + 1 else None
+        """codes [B, K, T] → features [B, T, dim] for `stage`; `valid` [B, T] marks real frames.
+
+        With `past`, codes are the one frame that follows it.
+        """
+        first, frames = (past.done, past.frames) if past else (0, codes.shape[2])
+        reach = self.config.reach if frames > 2 * self.config.reach + 1 else None
         window = self.config.window if stage > 0 else reach
         x = self.embedded(codes)
         x = x + self.stage.weight[stage] + condition.summary[:, None]
@@ -135,9 +151,10 @@ class MaskedTransformer(nn.Module):
         if causal:
             x = x + self.causal
         x = self.dropout(x)
-        rotary = rotary_table(codes.shape[2], self.config.dim // self.config.heads, codes.device)
+        width = self.config.dim // self.config.heads
+        rotary = rotary_table(first + codes.shape[2], width, codes.device)[:, first:]
         memory = iter(condition.memory)
-        for layer in self.layers:
+        for i, layer in enumerate(self.layers):
             asked = next(memory) if layer.cross is not None else None
             x = layer(
                 x,
@@ -147,7 +164,10 @@ class MaskedTransformer(nn.Module):
                 valid=valid,
                 memory=asked,
                 memory_valid=condition.valid,
+                behind=past.layers[i] if past else None,
             )
+        if past:
+            past.done += 1
         return self.norm(x)
 
     def streams_of(self, stage: int) -> range:
@@ -171,14 +191,46 @@ class MaskedTransformer(nn.Module):
             table.weight[self.vocab] = size * torch.randn(dim)
             head.weight += 0.5 * dim**-0.5 * alike(own, dim)
 
-    def logits(self, codes: Tensor, stage: int, condition: Condition, cells: Tensor) -> Tensor:
+    def logits(
+        self,
+        codes: Tensor,
+        stage: int,
+        condition: Condition,
+        cells: Tensor,
+        *,
+        guide: tuple[float, float] | None = None,
+    ) -> Tensor:
         """Logits [cells.sum(), S, vocab] of the S streams of `stage` at the frames `cells` (bool [B, T]).
 
-        The grid may lie on the CPU whatever the network runs on; the logits always come back there, where
-        the drawing is done.
+        guide: weight and rescale of guidance in hidden space; the second half of the items is its
+        unconditional row, and logits are of the first half. The grid may lie on the CPU whatever the network
+        runs on; the logits always come back there, where the drawing is done.
         """
         device = self.stage.weight.device
-        return self.score(codes.to(device), stage, condition, cells.to(device)).cpu()
+        return self.score(codes.to(device), stage, condition, cells.to(device), guide=guide).cpu()
+
+    def genuine(self, codes: Tensor, stage: int, condition: Condition) -> Tensor:
+        """How true each frame's codes in the streams of `stage` look, logits [B, T].
+
+        The token critic (arXiv 2209.04439) as a head on the network's own features; codes [B, K, T] are known
+        in these streams.
+        """
+        features = self(codes.to(self.stage.weight.device), stage, condition)
+        streams = self.streams_of(stage)
+        return self.critic(features)[..., streams.start : streams.stop].mean(-1)
+
+    def past(self, frames: int) -> Past:
+        """No frame yet of the `frames` of a grid."""
+        return Past(frames, [KeyValues() for _ in self.layers])
+
+    def next(
+        self, column: Tensor, stage: int, condition: Condition, past: Past, *, delayed: bool = False
+    ) -> Tensor:
+        """Logits [B, S, vocab] of the frame after `past`; column [B, K]: what is seen of it, see `score`."""
+        device = self.stage.weight.device
+        cells = torch.ones(len(column), 1, dtype=torch.bool, device=device)
+        codes = column[:, :, None].to(device)
+        return self.score(codes, stage, condition, cells, causal=True, delayed=delayed, past=past).cpu()
 
     def score(
         self,
@@ -186,20 +238,50 @@ class MaskedTransformer(nn.Module):
         stage: int,
         condition: Condition,
         cells: Tensor,
+        *,
         causal: bool = False,
+        delayed: bool = False,
         valid: Tensor | None = None,
+        past: Past | None = None,
+        guide: tuple[float, float] | None = None,
     ) -> Tensor:
-        """The same where everything is on one device: what text, neighbours and transformer say, added."""
-        features = self(codes, stage, condition, causal=causal, valid=valid)
+        """The same where everything is on one device: what text, neighbours and transformer say, added.
+
+        causal: from left to right; the stream of `stage` is seen one frame late, later ones not at all. With
+        `delayed` stage 0 is asked for all streams at once: stream k for k frames ago, and seen k + 1 late.
+        """
+        features = self(codes, stage, condition, causal=causal, valid=valid, past=past)
+        prior = condition.prior
+        if guide is not None:
+            weight, rescale = guide
+            features = guided(*features.chunk(2), weight, rescale)
+            codes, cells = codes.chunk(2)[0], cells.chunk(2)[0]
+            prior = None if prior is None else guided(*prior.chunk(2), weight)
         scored = features[cells]
-        streams = self.streams_of(stage)
+        streams = range(self.streams) if delayed else self.streams_of(stage)
         logits = torch.stack([self.heads[k](scored) for k in streams], 1).float()
-        if condition.prior is not None:
-            logits = logits + condition.prior[cells.nonzero()[:, 0], streams.start : streams.stop].float()
+        if prior is not None:
+            logits = logits + prior[cells.nonzero()[:, 0], streams.start : streams.stop].float()
         if self.neighbours is not None:
             tables = [self.neighbours(codes, k, cells, causal) for k in streams]
             logits = logits + torch.stack(tables, 1).float()
         return logits
+
+
+def guided(conditional: Tensor, free: Tensor, weight: float, rescale: float = 0.0) -> Tensor:
+    """Features [B, T, dim] away from the unconditional ones; `rescale` of the spread that adds is taken back.
+
+    MaskGCT's guidance, weight = 1 + its cfg; each item by its own spread, so that neighbours do not matter.
+    """
+    away = free + weight * (conditional - free)
+    if not rescale:
+        return away
+    spread = conditional.std((1, 2), keepdim=True) / away.std((1, 2), keepdim=True).clamp(min=1e-6)
+    return rescale * away * spread + (1.0 - rescale) * away
+
+
+def _critic(dim: int, streams: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, streams))
 
 
 def alike(values: Tensor, dim: int) -> Tensor:

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from maskaudio.codec.mel import FLOOR
 
+FRAME = 1024  # samples of a spectrum whose envelope is moved
+QUEFRENCY = 48  # samples: what is shorter in the cepstrum is envelope, what is longer is pitch
+
 
 def vary(mel: Tensor, sample_rate: int, generator: torch.Generator) -> Tensor:
     """log-mel [B, n_mels, F] as another throat, microphone and room would give it, phones in place."""
@@ -70,6 +73,31 @@ def change_pitch(wave: np.ndarray, factor: float) -> np.ndarray:
     ]
 
 
+def move_formants(wave: np.ndarray, factor: float) -> np.ndarray:
+    """wave [N] from a throat `factor` times shorter, at the pitch it had.
+
+    The envelope of every spectrum, taken from its cepstrum, is stretched; what stands under it stays.
+    """
+    window = torch.hann_window(FRAME)
+    spectrum = torch.stft(torch.from_numpy(wave), FRAME, FRAME // 4, window=window, return_complex=True)
+    cepstrum = torch.fft.irfft(spectrum.abs().clamp(min=1e-5).log(), FRAME, dim=0)
+    cepstrum[QUEFRENCY : FRAME - QUEFRENCY + 1] = 0.0
+    envelope = torch.fft.rfft(cepstrum, dim=0).real
+    at = (torch.arange(len(envelope)) / factor).clamp(max=len(envelope) - 1)
+    low = at.floor().long()
+    moved = torch.lerp(envelope[low], envelope[(low + 1).clamp(max=len(envelope) - 1)], (at - low)[:, None])
+    spectrum = spectrum * (moved - envelope).clamp(-3.0, 3.0).exp()
+    return torch.istft(spectrum, FRAME, FRAME // 4, window=window, length=len(wave)).numpy()
+
+
+def colour(wave: np.ndarray, sample_rate: int, decibels: np.ndarray) -> np.ndarray:
+    """wave [N] louder or softer by `decibels`, given at equal steps of nine octaves from 30 Hz on."""
+    length = -(-len(wave) // 960) * 960
+    octave = np.log2(np.maximum(np.fft.rfftfreq(length, 1 / sample_rate), 30.0) / 30.0)
+    gain = 10 ** (np.interp(octave, np.linspace(0, 9, len(decibels)), decibels) / 20)
+    return np.fft.irfft(np.fft.rfft(wave, length) * gain, length)[: len(wave)].astype(np.float32)
+
+
 def far_away(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
     """wave [N] as a cheap microphone in a room hears it: echo, colour, band limits, noise."""
     samples = round(rng.uniform(0.05, 0.5) * sample_rate)
@@ -77,12 +105,9 @@ def far_away(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np
     count, length = len(wave), -(-(len(wave) + len(tail)) // 960) * 960
     echo = np.fft.irfft(np.fft.rfft(wave, length) * np.fft.rfft(tail, length), length)[:count]
     wave = wave + rng.uniform(0.0, 0.6) * echo / np.sqrt((tail**2).sum())
-    spectrum = np.fft.rfft(wave, length)
-    octave = np.log2(np.maximum(np.fft.rfftfreq(length, 1 / sample_rate), 30.0) / 30.0)
-    colour = np.interp(octave, np.linspace(0, 9, 8), rng.normal(0, 3, 8))
+    wave = colour(wave, sample_rate, rng.normal(0, 3, 8))
     top = rng.uniform(6.8, 9.0)  # octaves over 30 Hz: 3.3 to 15 kHz
-    colour = colour - 60 * np.clip(octave - top, 0, 1)
-    wave = np.fft.irfft(spectrum * 10 ** (colour / 20), length)[:count]
+    wave = colour(wave, sample_rate, -60 * np.clip(np.linspace(0, 9, 181) - top, 0, 1))
     noise = rng.standard_normal(len(wave)) * 10 ** (-rng.uniform(15, 45) / 20) * np.sqrt((wave**2).mean())
     wave = wave + noise
     return (wave * (rng.uniform(0.3, 0.9) / np.abs(wave).max())).astype(np.float32)

@@ -16,6 +16,7 @@ from maskaudio.text.table import TextTable
 from maskaudio.training.samples import save_sample
 from maskaudio.training.tokens import TokenStore
 
+UNASKED = -100  # a target that is none: what cross-entropy leaves out
 LENGTHS = (75, 100, 100, 125, 150, 200, 250)  # frames of a batch: 3 to 10 s, as people ask for
 
 
@@ -50,7 +51,8 @@ class SoundTask:
         clean, texts = self.clips(count, frames, rng)
         stage = int(rng.choice(self.streams, p=_stage_weights(self.streams)))
         if rng.random() < 0.15:
-            return self._causal(clean, stage, texts, rng)
+            delayed = rng.random() < 0.3
+            return self._delayed(clean, texts, rng) if delayed else self._flattened(clean, stage, texts, rng)
         share = torch.tensor([masked_share("cosine", u) for u in rng.random(count)])
         span = self.span if rng.random() < 0.7 else 1
         masked = training_mask(share, frames, span, generator)
@@ -63,11 +65,14 @@ class SoundTask:
         hidden[:, stage] = masked
         hidden[:, stage + 1 :] = ~outside[:, None]
         return self._pack(
-            codes.masked_fill(hidden, self.vocab), clean[:, stage], masked, stage, texts, rng, False
+            codes.masked_fill(hidden, self.vocab), clean[:, stage : stage + 1], masked, stage, texts, rng
         )
 
     def validate(self, module: nn.Module) -> dict[str, float]:
-        """Cross-entropy in nats of every stage, with all, 90 % and 50 % of the spans masked."""
+        """Cross-entropy in nats of every stage, with all, 90 % and 50 % of the spans masked.
+
+        `flattened`: of the first stream from left to right; `delayed`: of all streams.
+        """
         clean, texts = self.fitted(48, 100)
         figures = {}
         for share in (1.0, 0.9, 0.5):
@@ -77,11 +82,10 @@ class SoundTask:
                 codes = clean.clone()
                 codes[:, stage].masked_fill_(masked, self.vocab)
                 codes[:, stage + 1 :] = self.vocab
-                batch = self._pack(codes, clean[:, stage], masked, stage, texts, None, False)
-                device = next(module.parameters()).device
-                with torch.no_grad():
-                    loss = module(**{k: v.to(device) for k, v in batch.items()})["loss"]
-                figures[f"stage{stage}_at{round(share * 100)}"] = float(loss)
+                batch = self._pack(codes, clean[:, stage : stage + 1], masked, stage, texts, None)
+                figures[f"stage{stage}_at{round(share * 100)}"] = _loss(module, batch)
+        figures["flattened"] = _loss(module, self._flattened(clean, 0, texts, None))
+        figures["delayed"] = _loss(module, self._delayed(clean, texts, None))
         return figures
 
     @torch.inference_mode()
@@ -173,16 +177,23 @@ class SoundTask:
         noise = rng.integers(0, self.vocab, clean.shape)
         return torch.where(torch.from_numpy(wrong), torch.from_numpy(noise), clean)
 
-    def _causal(
-        self, clean: Tensor, stage: int, texts: list[str], rng: np.random.Generator
+    def _flattened(
+        self, clean: Tensor, stage: int, texts: list[str], rng: np.random.Generator | None
     ) -> dict[str, Tensor]:
         """Left to right: stream `stage` is seen one frame late, later streams not at all."""
         codes = clean.clone()
-        codes[:, stage, 1:] = clean[:, stage, :-1]
-        codes[:, stage, 0] = self.vocab
+        codes[:, stage] = _late(clean[:, stage], 1, self.vocab)
         codes[:, stage + 1 :] = self.vocab
         scored = torch.ones(clean.shape[0], clean.shape[2], dtype=torch.bool)
-        return self._pack(codes, clean[:, stage], scored, stage, texts, rng, True)
+        return self._pack(codes, clean[:, stage : stage + 1], scored, stage, texts, rng, "flattened")
+
+    def _delayed(self, clean: Tensor, texts: list[str], rng: np.random.Generator | None) -> dict[str, Tensor]:
+        """Left to right, all streams at once: stream k is asked for k frames late, and seen k + 1 late."""
+        streams = range(clean.shape[1])
+        codes = torch.stack([_late(clean[:, k], k + 1, self.vocab) for k in streams], 1)
+        target = torch.stack([_late(clean[:, k], k, UNASKED) for k in streams], 1)
+        scored = torch.ones(clean.shape[0], clean.shape[2], dtype=torch.bool)
+        return self._pack(codes, target, scored, 0, texts, rng, "delayed")
 
     def _pack(
         self,
@@ -192,14 +203,15 @@ class SoundTask:
         stage: int,
         texts: list[str],
         rng: np.random.Generator | None,
-        causal: bool,
+        pattern: str = "masked",
     ) -> dict[str, Tensor]:
         return self.asked(texts, rng) | {
             "codes": codes,
             "target": target,
             "scored": scored,
             "stage": torch.tensor(stage),
-            "causal": torch.tensor(causal),
+            "causal": torch.tensor(pattern != "masked"),
+            "delayed": torch.tensor(pattern == "delayed"),
         }
 
     def asked(self, texts: list[str], rng: np.random.Generator | None) -> dict[str, Tensor]:
@@ -225,6 +237,17 @@ class SoundTask:
             if near:
                 swapped[tuple(at)] = int(rng.choice(near))
         return swapped
+
+
+def _late(row: Tensor, frames: int, fill: int) -> Tensor:
+    """row [B, T], `frames` later."""
+    return torch.cat([torch.full_like(row[:, :frames], fill), row], 1)[:, : row.shape[1]]
+
+
+def _loss(module: nn.Module, batch: dict[str, Tensor]) -> float:
+    device = next(module.parameters()).device
+    with torch.no_grad():
+        return float(module(**{k: v.to(device) for k, v in batch.items()})["loss"])
 
 
 def _stage_weights(streams: int) -> np.ndarray:

@@ -51,7 +51,7 @@ def sound_hours(recipe: SoundRecipe) -> dict[str, float]:
     from maskaudio.text.table import TextTable
     from maskaudio.training.batches import SoundTask
     from maskaudio.training.prior import PriorLoss, PriorTask
-    from maskaudio.training.sound import SoundLoss, new_network
+    from maskaudio.training.sound import SoundLoss, lessons, new_network
     from maskaudio.training.tokens import TokenStore
 
     codec = load_codec(recipe.codec)
@@ -68,7 +68,10 @@ def sound_hours(recipe: SoundRecipe) -> dict[str, float]:
     if recipe.prior:
         hours["prior"] = _hours(PriorLoss(network), PriorTask(task, recipe.prior), recipe.prior)
         PriorLoss(network).requires_grad_(False)
-    return hours | {"transformer": _hours(SoundLoss(network), task, recipe.training)}
+    hours["transformer"] = _hours(SoundLoss(network), task, recipe.training)
+    for name, module, own_task, phase in lessons(network, task, recipe):
+        hours[name] = _hours(module, own_task, phase)
+    return hours
 
 
 def tokeniser_hours(recipe: TokeniserRecipe) -> dict[str, float]:

@@ -8,6 +8,7 @@ from maskaudio.codec.neural import CodecConfig
 from maskaudio.codec.semantic import TokeniserConfig
 from maskaudio.config import from_dict
 from maskaudio.errors import UsageError
+from maskaudio.networks.ranker import RankerConfig
 from maskaudio.networks.text_encoder import TextConfig
 from maskaudio.training.clips import Clip, Refused, find_clips
 from maskaudio.training.spoken import unspeakable
@@ -20,6 +21,13 @@ class Phase(Schedule):
 
     batch: int = 16
     seconds: float = 2.56
+
+
+@dataclass(frozen=True)
+class RankerPhase(Phase):
+    """How a ranker of candidates is trained, and its shape."""
+
+    model: RankerConfig = field(default_factory=RankerConfig)
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,8 @@ class SoundRecipe:
 
     training: Schedule
     prior: Phase | None = None  # what the text alone says of the codes, learned first; then kept
+    critic: Schedule | None = None  # what doubts codes that the finished network has made up
+    ranker: RankerPhase | None = None  # what chooses among candidates, learned last
     codec: str = "codec"
     streams: int | None = None  # of the codec's, coarse to fine; absent: all of them
     words: str = "words"  # the table of word-piece embeddings the text encoder starts from

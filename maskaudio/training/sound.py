@@ -1,5 +1,6 @@
 """Training text → sound: a masked transformer on stored tokens."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ from maskaudio.text.table import TextTable
 from maskaudio.training.batches import SoundTask
 from maskaudio.training.clips import Clip
 from maskaudio.training.counts import fill_neighbours
+from maskaudio.training.critic import CriticLoss, CriticTask
 from maskaudio.training.prior import PriorLoss, PriorTask
+from maskaudio.training.ranker import RankerLoss, RankerTask
 from maskaudio.training.recipe import SoundRecipe, recipe_clips
 from maskaudio.training.store import store_splits
 from maskaudio.training.tokens import store_tokens
-from maskaudio.training.trainer import main_process_first, train
+from maskaudio.training.trainer import Schedule, Task, main_process_first, train
 
 
 class SoundLoss(nn.Module):
@@ -35,6 +38,9 @@ class SoundLoss(nn.Module):
     def __init__(self, network: SoundNetwork, smoothing: float = 0.05):
         super().__init__()
         self.network, self.smoothing = network, smoothing
+        for later in (network.ranker, network.transformer.critic):
+            if later is not None:
+                later.requires_grad_(False)
 
     def forward(
         self,
@@ -46,14 +52,16 @@ class SoundLoss(nn.Module):
         dropped: Tensor,
         stage: Tensor,
         causal: Tensor,
+        delayed: Tensor,
     ) -> dict[str, Tensor]:
-        """codes [B, K, T] as seen, target [B, T] of stream `stage`, scored bool [B, T]; text embeddings."""
+        """codes [B, K, T] as seen, target [B, S, T] of the streams asked for, scored bool [B, T]; a text."""
         k = int(stage)
         condition = self.network.condition(text, text_valid, dropped)
         transformer = self.network.transformer
-        logits = transformer.score(codes, k, condition, scored, causal=bool(causal))
+        logits = transformer.score(codes, k, condition, scored, causal=bool(causal), delayed=bool(delayed))
         smoothing = self.smoothing if self.training else 0.0
-        loss = F.cross_entropy(logits[:, 0], target[scored], label_smoothing=smoothing)
+        wanted = target.transpose(1, 2)[scored].flatten()
+        loss = F.cross_entropy(logits.flatten(0, 1), wanted, label_smoothing=smoothing)
         return {"loss": loss}
 
 
@@ -98,6 +106,9 @@ def train_sound(
     module = SoundLoss(network)
     average = train(module, task, recipe.training, run / "training", resume=resume, device=device, **options)
     module.load_state_dict(average, strict=False)
+    for name, lesson, own_task, phase in lessons(network, task, recipe):
+        average = train(lesson, own_task, phase, run / name, resume=resume, device=device, **options)
+        lesson.load_state_dict(average, strict=False)
     folder = run / "model"
     described = _described(stores["train"].clips)
     extra = {
@@ -120,16 +131,26 @@ def learn_prior(network: SoundNetwork, task: PriorTask, run: Path, **options: An
     module.requires_grad_(False)
 
 
+def lessons(
+    network: SoundNetwork, task: SoundTask, recipe: SoundRecipe
+) -> Iterator[tuple[str, nn.Module, Task, Schedule]]:
+    """What is learned on the finished network, which stays as it is: name, loss, task, how long."""
+    if recipe.critic:
+        yield "critic", CriticLoss(network), CriticTask(task), recipe.critic
+    if recipe.ranker:
+        yield "ranker", RankerLoss(network), RankerTask(task, recipe.ranker), recipe.ranker
+
+
 def new_network(recipe: SoundRecipe, codec: Codec) -> SoundNetwork:
     """The untrained network that `recipe` describes, for the grids of `codec`."""
     streams = recipe.streams or codec.streams
     if not 1 <= streams <= codec.streams:
         raise UsageError(f"streams: {streams}: the codec '{codec.name}' has {codec.streams}")
     grid = {"streams": streams, "vocab": codec.vocab, "condition_dim": recipe.text.dim}
-    grid |= {"prior": recipe.prior is not None, "stages": 0}
+    grid |= {"prior": recipe.prior is not None, "critic": recipe.critic is not None, "stages": 0}
     transformer = from_dict(TransformerConfig, recipe.transformer | grid, "transformer")
     torch.manual_seed(recipe.training.seed)
-    return SoundNetwork(SoundConfig(transformer, recipe.text))
+    return SoundNetwork(SoundConfig(transformer, recipe.text, recipe.ranker and recipe.ranker.model))
 
 
 def _described(clips: list[Clip]) -> dict[str, str]:

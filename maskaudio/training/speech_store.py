@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor
 from maskaudio.codec.alignment import align
 from maskaudio.codec.protocol import Codec
 from maskaudio.codec.semantic import SpeechTokeniser
-from maskaudio.training.augment import change_pitch, far_away
+from maskaudio.training.augment import change_pitch, colour, far_away, move_formants
 from maskaudio.training.spoken import Spoken, spoken
 from maskaudio.training.store import AudioStore
 from maskaudio.training.tokens import TokenStore, encode_waves
@@ -29,6 +29,32 @@ class Both:
 
     def encode(self, wave: Tensor) -> Tensor:
         return torch.cat([self.tokeniser.encode(wave), self.codec.encode(wave)[:, : self.acoustic]], 1)
+
+
+@dataclass(frozen=True)
+class Disguise:
+    """A new voice out of an old one: another pitch and pace, another throat, another colour."""
+
+    pace: float  # pitch, formants and pace together
+    formants: float  # on top of that
+    decibels: tuple[float, ...]  # over nine octaves from 30 Hz on
+
+    @classmethod
+    def of(cls, speaker: str, take: int) -> "Disguise":
+        """Take 1, 2, … of `speaker`: lower and higher in turn."""
+        seed = int(hashlib.sha256(speaker.encode()).hexdigest()[:8], 16)
+        rng = np.random.default_rng([seed, take])
+        pace = np.exp((-1) ** take * rng.uniform(0.04, 0.24))
+        formants = np.exp(rng.uniform(-0.13, 0.13))
+        decibels = rng.normal(0.0, 3.0, 8).round(2)
+        return cls(round(float(pace), 3), round(float(formants), 3), tuple(decibels.tolist()))
+
+    def on(self, wave: np.ndarray, sample_rate: int) -> np.ndarray:
+        """wave [N] in the new voice, N / pace samples, as loud as before."""
+        other = move_formants(change_pitch(wave, self.pace), self.formants)
+        other = colour(other, sample_rate, np.array(self.decibels))
+        level = np.sqrt(np.square(wave).mean() / max(1e-12, float(np.square(other).mean())))
+        return np.clip(other * level, -1.0, 1.0).astype(np.float32)
 
 
 @dataclass
@@ -62,24 +88,25 @@ def store_speech(
 ) -> SpeechStore:
     """Encode all clips of `store` into `path` (or reuse it): as they are, then in `takes` − 1 new voices.
 
-    A new voice is the old one played faster or slower: pitch and formants move together, the same way for all
-    clips of a speaker. With `rooms` every clip comes once more as a microphone far away hears it.
+    A new voice is the same for all clips of a speaker, see `Disguise`. With `rooms` every clip comes once
+    more as a microphone far away hears it.
     """
     clips = store.clips
     speakers = [str(clip.fields.get("speaker") or clip.path.parent) for clip in clips]
-    pace = {s: _paces(s, takes) for s in sorted(set(speakers))}
+    voices = {s: [Disguise.of(s, take) for take in range(1, takes)] for s in sorted(set(speakers))}
 
     def waves() -> Iterator[np.ndarray]:
         for take in range(takes):
             for i, speaker in enumerate(speakers):
                 wave = store.wave(i).astype(np.float32) / 32768.0
-                yield wave if take == 0 else change_pitch(wave, pace[speaker][take])
+                yield voices[speaker][take - 1].on(wave, store.sample_rate) if take else wave
         for i in range(len(clips) if rooms else 0):
             wave = store.wave(i).astype(np.float32) / 32768.0
             yield far_away(wave, store.sample_rate, np.random.default_rng([11, i]))
 
     said = [spoken(clip) for clip in clips]
-    key = json.dumps([both.hash, [c.name for c in clips], np.asarray(store.offsets).tolist(), pace, rooms])
+    new = {s: [asdict(v) for v in own] for s, own in voices.items()}
+    key = json.dumps([both.hash, [c.name for c in clips], np.asarray(store.offsets).tolist(), new, rooms])
     tokens = encode_waves(
         clips * (takes + rooms), waves(), both, path, hashlib.sha256(key.encode()).hexdigest()
     )
@@ -90,19 +117,11 @@ def store_speech(
         else x.at(align(both.tokeniser, torch.from_numpy(tokens.codes(i)[0].astype(int)), x.units))
         for i, x in enumerate(said)
     ]
-    heard = [f"{s}*{pace[s][take]:.3f}" for take in range(takes) for s in speakers]
-    spoke = [
-        s.faster(pace[who][take]) for take in range(takes) for s, who in zip(said, speakers, strict=True)
-    ]
+    heard = [f"{s}*{take}" for take in range(takes) for s in speakers]
+    spoke = list(said)
+    for take in range(1, takes):
+        spoke += [s.faster(voices[who][take - 1].pace) for s, who in zip(said, speakers, strict=True)]
     room = np.arange(takes * count)
     if rooms:
         room[:count] = takes * count + np.arange(count)
     return SpeechStore(tokens, heard, spoke, room)
-
-
-def _paces(speaker: str, takes: int) -> list[float]:
-    """1 for the clips as they are, then one factor of pitch and pace for each further take."""
-    rng = np.random.default_rng([int(hashlib.sha256(speaker.encode()).hexdigest()[:8], 16)])
-    lower, higher = np.exp(-rng.uniform(0.05, 0.2)), np.exp(rng.uniform(0.05, 0.2))
-    more = [lower if i % 2 == 0 else higher for i in range(takes - 1)]
-    return [1.0, *(round(float(m * rng.uniform(0.97, 1.03)), 3) for m in more)]

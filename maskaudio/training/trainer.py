@@ -112,7 +112,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = schedule.rate(step)
             batch = {k: v.to(accelerator.device, non_blocking=True) for k, v in next(batches).items()}
-            torch.manual_seed((schedule.seed << 32) + step * 64 + accelerator.process_index)
+            torch.manual_seed(schedule.seed * 10**8 + step * 64 + accelerator.process_index)
             with accelerator.autocast():
                 figures = prepared(**batch)
             accelerator.backward(figures["loss"])

@@ -9,8 +9,8 @@ import pytest
 from maskaudio.checkpoints.voices import voice_files
 from maskaudio.codec.load import load_codec, load_tokeniser
 from maskaudio.config import to_dict
+from maskaudio.pipelines.sound_model import load
 from maskaudio.pipelines.speech_model import load as load_speech
-from maskaudio.pipelines.text_to_audio import load
 from maskaudio.text.phones import LANGUAGES
 from maskaudio.training.recipe import CodecRecipe, SoundRecipe, SpeechRecipe, TokeniserRecipe, read_recipe
 from maskaudio.training.sound import new_network

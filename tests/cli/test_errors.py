@@ -50,6 +50,9 @@ def test_usage(fails, arguments, says):
         ("--course", "sideways"),
         ("--rescale", "2"),
         ("--rescore", "no-such-model"),
+        ("--candidates", "0"),
+        ("--space", "outer"),
+        ("--hybrid-seconds", "nan"),
     ],
 )
 def test_values_that_make_no_sense(fails, model, option, value):

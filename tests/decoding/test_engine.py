@@ -39,6 +39,11 @@ class Oracle:
     def join(self, first, second):
         return first
 
+    def genuine(self, codes, stage, condition):
+        own = codes[:, list(self.streams_of(stage))]
+        assert (own < VOCAB).all(), "a critic is asked of filled grids"
+        return torch.sin(7.0 * own.sum(1) + torch.arange(codes.shape[2]))
+
 
 def plan(*steps, **kwargs):
     return Plan(tuple(StagePlan(n, **kwargs) for n in steps), span_length=2)
@@ -193,3 +198,21 @@ def test_a_rescorer_has_its_say_in_what_comes_first(weight, first):
     else:
         early = set(seen[1].known[0, 0].nonzero()[:, 0].tolist())
         assert early and early <= first
+
+
+def test_a_critic_says_what_is_made_again():
+    """It doubts all tokens but one kind: frames that got another one are hidden again until they have it."""
+
+    class Doubtful(Oracle):
+        def logits(self, codes, stage, condition, cells):
+            return torch.zeros(int(cells.sum()), 1, VOCAB)
+
+        def genuine(self, codes, stage, condition):
+            return 8.0 * (codes[:, 0] == 3).double()
+
+    def made(critic):
+        one = Plan((StagePlan(60, critic=critic, noise=0.0, last_temperature=1.0),), 1, "linear")
+        return decode(Doubtful(), Grid.blank(1, 1, 40), 1.0, one, [0])
+
+    liked = (made(True) == 3).float().mean()
+    assert liked > 0.5 > 0.3 > (made(False) == 3).float().mean()

@@ -91,26 +91,27 @@ def test_confidence_is_what_brute_force_says_and_not_the_distribution():
     sampler=st.sampled_from(SAMPLERS),
     budget=st.floats(0, 30),
     remask=st.booleans(),
+    critic=st.booleans(),
     seed=st.integers(0, 10**6),
 )
 @settings(deadline=None)
 def test_known_cells_never_change_and_all_others_are_filled(
-    frames, steps, span, sampler, budget, remask, seed
+    frames, steps, span, sampler, budget, remask, critic, seed
 ):
     from tests.decoding.test_engine import VOCAB, Oracle
 
     generator = torch.Generator().manual_seed(seed)
     codes = torch.randint(0, VOCAB, (2, 3, frames), generator=generator)
     known = torch.rand(2, 3, frames, generator=generator) < 0.4
-    remask = remask and sampler == "confidence"
-    stage = StagePlan(steps, sampler=sampler, budget=budget, remask=remask, noise=2.0)
+    remask, critic = remask and sampler == "confidence", critic and sampler == "confidence"
+    stage = StagePlan(steps, sampler=sampler, budget=budget, remask=remask, critic=critic, noise=2.0)
     seen = []
     plan = Plan((stage, stage), span)
     out = decode(Oracle(stages=2), Grid(codes, known), 0.1, plan, [1, 2], observer=seen.append)
     assert torch.equal(out[known], codes[known]) and (out < VOCAB).all()
     assert [p.done for p in seen] == list(range(1, 2 * steps + 1)) and seen[-1].known.all()
     assert all((p.known | ~known).all() for p in seen)
-    if not remask:
+    if not (remask or critic):
         assert all((b.known | ~a.known).all() for a, b in itertools.pairwise(seen))
     alone = decode(Oracle(stages=2), Grid(codes[1:], known[1:]), 0.1, plan, [2])
     assert torch.equal(out[1], alone[0])

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskaudio.decoding.samplers import draw, gumbel, probabilities, uniforms
+from maskaudio.decoding.samplers import draw, generator, gumbel, probabilities, uniforms
 
 
 @pytest.mark.parametrize("vocab", [8, 1000])
@@ -19,6 +19,15 @@ def test_draws_follow_the_softmax(vocab):
     expected = p[0] * count
     chi2 = ((drawn - expected) ** 2 / expected).sum()
     assert abs(chi2 - vocab) < 5 * (2 * vocab) ** 0.5
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 2**31 - 1))
+def test_every_bit_of_a_seed_counts(low, high):
+    """torch's own CPU generator takes a seed modulo 2^32."""
+    small, large = generator(low), generator(low + (high << 32))
+    assert uniforms((4,), [small]).tolist() != uniforms((4,), [large]).tolist()
+    again = torch.Generator().manual_seed(low)
+    assert torch.equal(uniforms((4,), [generator(low)]), uniforms((4,), [again]))
 
 
 @given(st.integers(2, 50), st.floats(0.05, 1.0), st.integers(0, 10**6))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from maskaudio.errors import MaskaudioError
-from maskaudio.networks.transformer import MaskedTransformer, TransformerConfig
+from maskaudio.networks.transformer import MaskedTransformer, TransformerConfig, guided
 
 CONFIG = TransformerConfig(streams=3, vocab=20, dim=32, layers=2, heads=2, window=4, condition_dim=16)
 
@@ -114,3 +114,27 @@ def test_the_grid_follows_the_network(condition, monkeypatch):
 def test_heads_that_do_not_fit_are_refused(dim, heads):
     with pytest.raises(MaskaudioError, match="do not fit"):
         TransformerConfig(streams=3, vocab=20, dim=dim, heads=heads)
+
+
+def test_guidance_in_hidden_space():
+    """Linear heads: without rescale it is guidance of the logits; with it, spread comes back."""
+    torch.manual_seed(0)
+    network = MaskedTransformer(replace(CONFIG, prior=True, neighbours=4)).eval()
+    asked, nothing = torch.randn(2, 3, 16), torch.randn(2, 3, 16)
+    both = network.condition(torch.cat([asked, nothing]), torch.ones(4, 3, dtype=torch.bool))
+    codes = torch.randint(0, 21, (2, 3, 12))
+    cells = torch.rand(2, 12) < 0.5
+    twice = torch.cat([codes, codes]), 1, both, torch.cat([cells, cells])
+    with torch.inference_mode():
+        conditional, free = network.logits(*twice).chunk(2)
+        hidden = network.logits(*twice, guide=(3.0, 0.0))
+    assert torch.allclose(hidden, free + 3.0 * (conditional - free), atol=1e-4)
+
+    features, free = torch.randn(2, 12, 32), torch.randn(2, 12, 32)
+    away = guided(features, free, 3.0)
+    assert torch.allclose(away, 3.0 * features - 2.0 * free, atol=1e-5)
+    narrow = guided(features, free, 3.0, 1.0)
+    assert torch.allclose(narrow.std((1, 2)), features.std((1, 2)), atol=1e-5)
+    half = guided(features, free, 3.0, 0.5)
+    assert torch.allclose(half, (away + narrow) / 2, atol=1e-5)
+    assert torch.allclose(guided(features[1:], free[1:], 3.0, 0.5), half[1:], atol=1e-5)

@@ -9,7 +9,7 @@ import pytest
 
 import maskaudio
 from maskaudio.errors import MaskaudioError, UsageError
-from maskaudio.pipelines import text_to_audio
+from maskaudio.pipelines import sound_model
 from tests.tiny import tiny_sound_model
 
 
@@ -61,11 +61,50 @@ def test_the_text_and_the_negative_one_are_heard(model):
         ({"duration": 1e-6}, "one sample"),
         ({"negative": "wind", "guidance": 1.0}, "guidance"),
         ({"seed": [1, 2]}, "2 seeds for 1"),
+        ({"candidates": 0}, "candidates 0"),
+        ({"candidates": 65}, "from 1 to 64"),
+        ({"critic": True}, "critic: .* has none"),
+        ({"hybrid_seconds": -1.0}, "hybrid-seconds"),
+        ({"hybrid_seconds": float("nan")}, "hybrid-seconds"),
     ],
 )
 def test_what_makes_no_sense_is_refused(model, settings, says):
     with pytest.raises(UsageError, match=says):
         maskaudio.generate(**({"prompt": "rain", "model": model} | settings))
+
+
+def test_of_several_candidates_the_one_that_fits_best_is_kept(model, monkeypatch):
+    sound = sound_model.load(model, "cpu")
+    heard, own = [], sound.network.fits
+
+    def fits(codes, *text):
+        heard.append((codes, own(codes, *text)))
+        return heard[-1][1]
+
+    monkeypatch.setattr(sound.network, "fits", fits)
+    prompts, seeds = ["rain", "a dog"], [1, 2]
+    made = maskaudio.generate(prompts, duration=0.5, seed=seeds, model=model, candidates=3)
+    codes, fit = heard[0]
+    assert codes.shape[0] == 6 and len({tuple(c.flatten().tolist()) for c in codes}) == 6
+    for i, clip in enumerate(made):
+        best = codes[3 * i + int(fit[3 * i : 3 * i + 3].argmax())]
+        wave = sound.codec.decode(best[None])[0, :, :12000].detach().numpy()
+        assert np.allclose(clip.samples, wave, atol=1e-4 * np.abs(wave).max())
+    first = maskaudio.generate("rain", duration=0.5, seed=1, model=model, candidates=1)
+    wave = sound.codec.decode(codes[:1])[0, :, :12000].detach().numpy()
+    assert np.allclose(first.samples, wave, atol=1e-4 * np.abs(wave).max()), "the first has the seed itself"
+
+    monkeypatch.setattr(sound.network, "ranker", None)
+    with pytest.raises(UsageError, match="no ranker"):
+        maskaudio.generate("rain", duration=0.5, model=model, candidates=2)
+
+
+def test_a_beginning_from_left_to_right(model):
+    def made(seconds):
+        return maskaudio.generate("rain", duration=0.8, seed=1, model=model, hybrid_seconds=seconds).samples
+
+    assert np.array_equal(made(0.4), made(0.4)) and not np.array_equal(made(0.0), made(0.4))
+    assert np.array_equal(made(0.8), made(8.0)), "no more than there is"
 
 
 def test_a_span_longer_than_the_clip_is_the_whole_clip(model):
@@ -98,7 +137,7 @@ def test_an_unfamiliar_prompt_is_tried_with_a_warning(model, caplog):
 )
 def test_a_damaged_config_is_refused_in_words(changed, key, value, says):
     with pytest.raises(MaskaudioError, match=says):
-        text_to_audio.load(changed(key, value))
+        sound_model.load(changed(key, value))
 
 
 def test_a_second_model_has_a_say_if_it_knows_the_same_tokens(model):

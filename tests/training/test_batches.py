@@ -9,7 +9,7 @@ import torch
 from maskaudio.checkpoints.registry import find_model
 from maskaudio.text.neighbours import near_words
 from maskaudio.text.table import TextTable
-from maskaudio.training.batches import LENGTHS, SoundTask
+from maskaudio.training.batches import LENGTHS, UNASKED, SoundTask
 from maskaudio.training.clips import Clip
 from maskaudio.training.tokens import TokenStore
 
@@ -44,23 +44,30 @@ def test_a_batch_is_a_function_of_its_step(task):
 
 
 def test_what_is_scored_is_hidden_and_later_streams_do_not_show_it(task):
-    stages, causal_steps = set(), 0
+    stages, causal_steps, delayed_steps = set(), 0, 0
     for step in range(120):
         batch = task.batch(step, 0)
         codes, stage, scored = batch["codes"], int(batch["stage"]), batch["scored"]
         stages.add(stage)
         assert codes.shape[0] == 800 // codes.shape[2] and codes.shape[2] in LENGTHS
         assert scored.any(1).all() and batch["target"].max() < VOCAB
+        if batch["delayed"]:
+            delayed_steps += 1
+            for k in range(STREAMS):  # asked for k frames late, seen one later still
+                target = batch["target"][:, k]
+                assert (codes[:, k, : k + 1] == VOCAB).all() and (target[:, :k] == UNASKED).all()
+                assert torch.equal(codes[:, k, k + 1 :], target[:, k:-1])
+            continue
         if batch["causal"]:
             causal_steps += 1
             assert (codes[:, stage, 0] == VOCAB).all() and (codes[:, stage + 1 :] == VOCAB).all()
-            assert torch.equal(codes[:, stage, 1:], batch["target"][:, :-1])
+            assert torch.equal(codes[:, stage, 1:], batch["target"][:, 0, :-1])
             continue
         assert (codes[:, stage][scored] == VOCAB).all()
         assert (codes[:, :stage] < VOCAB).all()
         for later in range(stage + 1, STREAMS):
             assert (codes[:, later][scored] == VOCAB).all()
-    assert stages == {0, 1, 2} and 5 < causal_steps < 40
+    assert stages == {0, 1, 2} and 3 < causal_steps < 40 and delayed_steps
 
 
 def test_a_fifth_of_the_items_show_what_surrounds_a_gap(task):

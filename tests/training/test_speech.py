@@ -9,11 +9,12 @@ import torch
 
 from maskaudio.errors import UsageError
 from maskaudio.text.units import UNITS, units
-from maskaudio.training.augment import change_pitch, far_away, vary
+from maskaudio.training.augment import change_pitch, colour, far_away, move_formants, vary
 from maskaudio.training.clips import Clip
 from maskaudio.training.recipe import Data, SpeechRecipe, TokeniserRecipe
 from maskaudio.training.speech import new_network, train_speech
 from maskaudio.training.speech_batches import timed_units
+from maskaudio.training.speech_store import Disguise
 from maskaudio.training.speech_tokens import train_speech_tokens
 from maskaudio.training.spoken import Spoken, frame_classes, spoken
 from maskaudio.training.trainer import Schedule
@@ -77,8 +78,37 @@ def test_other_voices_keep_the_length_and_stay_finite():
     assert len(higher) == 19200
     peak = np.abs(np.fft.rfft(higher)).argmax() * 24000 / len(higher)
     assert peak == pytest.approx(250, abs=3)
+    assert np.abs(np.fft.rfft(move_formants(tone, 1.2))).argmax() == 200, "another throat, the same pitch"
+    louder = colour(tone, 24000, np.full(8, 6.0))
+    assert np.abs(louder).max() == pytest.approx(10 ** (6 / 20), rel=0.02)
     room = far_away(tone, 24000, np.random.default_rng(0))
     assert len(room) == len(tone) and np.isfinite(room).all() and np.abs(room).max() <= 0.9 + 1e-6
+
+
+def test_a_disguise_moves_the_formants_and_keeps_pitch_and_loudness():
+    """A buzz at 120 Hz through a resonance at 1 kHz: the resonance moves, the buzz does not."""
+    rate, n = 24000, 24000
+    buzz = np.zeros(n, np.float32)
+    buzz[::200] = 1.0
+    hertz = np.fft.rfftfreq(n, 1 / rate)
+    resonance = np.exp(-(((hertz - 1000) / 150) ** 2))
+    voice = np.fft.irfft(np.fft.rfft(buzz) * resonance, n).astype(np.float32)
+
+    def centre(wave):
+        power = np.abs(np.fft.rfft(wave)) ** 2
+        return (power * hertz).sum() / power.sum()
+
+    moved = move_formants(voice, 1.25)
+    assert centre(voice) == pytest.approx(1000, abs=20) and centre(moved) == pytest.approx(1250, abs=120)
+    lines = np.abs(np.fft.rfft(moved))
+    assert lines[::120].sum() > 5 * np.delete(lines, np.s_[::120]).sum() / 119 * 10
+
+    one, two = Disguise.of("anna", 1), Disguise.of("anna", 2)
+    assert one == Disguise.of("anna", 1) and one != Disguise.of("ben", 1)
+    assert one.pace < 1 < two.pace
+    heard = one.on(0.1 * voice, rate)
+    assert len(heard) == pytest.approx(n / one.pace, rel=1e-3)
+    assert np.square(heard).mean() == pytest.approx(np.square(0.1 * voice).mean(), rel=1e-3)
 
 
 def test_recipes_train_on_a_folder_and_go_on_from_a_model(recordings, tmp_path):

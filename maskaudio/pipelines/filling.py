@@ -1,0 +1,162 @@
+"""How a grid of a sound model's tokens is filled: for a prompt from nothing, or around what an edit keeps."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from maskaudio.checks import in_range
+from maskaudio.decoding.engine import Grid, Progress, Rescorer, decode
+from maskaudio.decoding.left_to_right import decode_left_to_right
+from maskaudio.decoding.plan import Changes, Plan, make_plan
+from maskaudio.devices import pick_device
+from maskaudio.errors import UsageError
+from maskaudio.networks.transformer import Condition
+from maskaudio.pipelines.sound_model import SoundModel, load
+
+MOST_CANDIDATES = 64
+
+
+@dataclass(frozen=True)
+class Filling:
+    """A sound model at work, in the manner a user asks for. Call it with a grid, prompts and seeds."""
+
+    sound: SoundModel
+    plan: Plan
+    negative: str | None = None
+    second: "SecondOpinion | None" = None
+    candidates: int = 1
+    hybrid_frames: int = 0
+    observer: Callable[[Progress], None] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        model: str | Path = "sound",
+        device: str = "auto",
+        observer: Callable[[Progress], None] | None = None,
+        negative: str | None = None,
+        rescore: str | Path | None = None,
+        rescore_weight: float = 0.7,
+        candidates: int | None = None,
+        hybrid_seconds: float = 0.0,
+        **changes: object,
+    ) -> "Filling":
+        """The manner of `maskaudio.generate`, which says what the arguments mean.
+
+        Raises UsageError for what makes no sense, MaskaudioError for a missing or damaged model.
+        """
+        asked = Changes(**changes)
+        in_range("candidates", candidates, 1, MOST_CANDIDATES)
+        in_range("hybrid-seconds", hybrid_seconds, 0.0, 3600.0)
+        if negative is not None and not negative.strip():
+            raise UsageError("the negative prompt is empty")
+        check_prompts([negative] if negative else [])
+        sound = load(model, pick_device(device))
+        if candidates is not None and candidates > 1 and sound.network.ranker is None:
+            raise UsageError(f"candidates {candidates}: {sound.name} has no ranker to choose among them")
+        if asked.critic and sound.network.transformer.critic is None:
+            raise UsageError(f"critic: {sound.name} has none")
+        opinion = second_opinion(sound, rescore, rescore_weight) if rescore else None
+        frames = round(hybrid_seconds * sound.codec.frame_rate)
+        plan = make_plan(sound.plan, asked)
+        return cls(sound, plan, negative, opinion, candidates or sound.candidates, frames, observer)
+
+    def __call__(self, grid: Grid, prompts: Sequence[str | None], seeds: list[int]) -> Tensor:
+        """The codes [B, K, T] of `grid` with what is unknown made up; a prompt (or None) and a seed an item.
+
+        Of several candidates the one that fits its prompt best; the first has the seed that is given.
+        """
+        count = 1 if None in prompts else self.candidates
+        seeds = [(seed + (c << 48)) % 2**63 for seed in seeds for c in range(count)]
+        wanted = [prompt for prompt in prompts for _ in range(count)]
+        codes = grid.codes.cpu().repeat_interleave(count, 0)
+        known = grid.known.cpu().repeat_interleave(count, 0)
+        codes = self._filled(Grid(codes, known), wanted, seeds)
+        if count == 1:
+            return codes
+        fit = self.sound.fits(codes, wanted).view(-1, count)
+        return codes.unflatten(0, (-1, count))[torch.arange(len(fit)), fit.argmax(1)]
+
+    def _filled(self, grid: Grid, prompts: list[str | None], seeds: list[int]) -> Tensor:
+        plan = replace(self.plan, span_length=min(self.plan.span_length, grid.codes.shape[2]))
+        condition, unconditional = self._asked(prompts)
+        network = self.sound.network.transformer
+        if self.hybrid_frames:
+            grid = decode_left_to_right(
+                network,
+                grid,
+                condition,
+                plan,
+                seeds,
+                frames=self.hybrid_frames,
+                unconditional=unconditional,
+                observer=self.observer,
+            )
+        return decode(
+            network,
+            grid,
+            condition,
+            plan,
+            seeds,
+            unconditional=unconditional,
+            values=self.sound.codec.values().cpu(),
+            rescorer=self.second.on(prompts) if self.second else None,
+            observer=self.observer,
+        )
+
+    def _asked(self, prompts: list[str | None]) -> tuple[Condition, Condition | None]:
+        """The condition of `prompts`, and what stands in the guidance rows where the plan has guidance.
+
+        Without prompts (None for each) nothing is asked for, and nothing guides. Raises UsageError for a
+        negative prompt without guidance or prompt.
+        """
+        sound, negative = self.sound, self.negative
+        guided = any(stage.guidance != 1.0 for stage in self.plan.stages)
+        if None in prompts:
+            if negative:
+                raise UsageError("a negative prompt needs a prompt")
+            return sound.condition(["sound"] * len(prompts), dropped=True), None
+        if negative and not guided:
+            raise UsageError("a negative prompt needs guidance: give --guidance a number other than 1")
+        if guided and negative:
+            return sound.condition([*prompts, *[negative] * len(prompts)]).split(len(prompts))
+        return sound.condition(prompts), sound.condition(prompts, dropped=True) if guided else None
+
+
+@dataclass(frozen=True)
+class SecondOpinion:
+    """Another sound model, and how much the first one's own opinion weighs against it."""
+
+    sound: SoundModel
+    weight: float
+
+    def on(self, prompts: Sequence[str | None]) -> Rescorer:
+        """As the decode loop wants it, for `prompts`."""
+        nothing = None in prompts
+        condition = self.sound.condition(["sound"] * len(prompts) if nothing else prompts, dropped=nothing)
+        return Rescorer(self.sound.network.transformer, condition, self.weight)
+
+
+def second_opinion(first: SoundModel, model: str | Path, weight: float) -> SecondOpinion:
+    """The sound model of a name or folder beside `first`. Raises UsageError where their tokens differ."""
+    in_range("rescore-weight", weight, 0.0, 1.0)
+    second = load(model, first.device.type)
+    own, other = first.network.transformer, second.network.transformer
+    if second.codec.hash != first.codec.hash or (own.streams, own.stages) != (other.streams, other.stages):
+        raise UsageError(f"rescore {model}: it knows other tokens than {first.name}")
+    return SecondOpinion(second, weight)
+
+
+def check_prompts(prompts: Sequence[str]) -> None:
+    """Raise UsageError where a prompt says nothing, or is no text."""
+    for text in prompts:
+        if not isinstance(text, str) or not text.strip():
+            raise UsageError('the prompt is empty: say what the sound is, as in "rain on a tin roof"')
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise UsageError("the prompt is not valid text: give it as UTF-8") from None
