@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from maskaudio.cli import options
 from maskaudio.cli.making import Delivering, Making, with_options
+from maskaudio.errors import UsageError
 
 app = typer.Typer(help="Make a part of a recording anew.", rich_markup_mode=None)
 
@@ -54,6 +56,34 @@ def variation(
 ) -> None:
     """A recording as it might have been: a share of its spans is made anew."""
     _edit("variation", making, source, strength=strength, prompt=prompt)
+
+
+@dataclass(frozen=True)
+class OfBands(Making):
+    """The options of a sound that is made on a codec of bands."""
+
+    model: Annotated[
+        str | None, options.option("-m", "--model", help="A sound model on a codec of frequency bands.")
+    ] = None
+
+    def check(self) -> None:
+        super().check()
+        if self.model is None:
+            raise UsageError("give --model a sound model on a codec of bands: none comes in the box yet")
+
+
+@app.command()
+@with_options
+def bandwidth(
+    making: OfBands,
+    source: In,
+    cutoff: Annotated[
+        float | None, options.option("--cutoff", help="Hz it reaches up to. [default: found]")
+    ] = None,
+    prompt: Prompt = None,
+) -> None:
+    """Give a muffled recording its treble back; everything below stays as it is."""
+    _edit("bandwidth", making, source, cutoff=cutoff, prompt=prompt)
 
 
 @app.command()

@@ -12,6 +12,7 @@ model, negative, candidates, steps, guidance …
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,9 @@ from maskaudio.errors import UsageError
 from maskaudio.pipelines.filling import Filling, check_prompts
 from maskaudio.pipelines.rewording import reword
 from maskaudio.pipelines.tags import provenance
+from maskaudio.pipelines.treble import widen
 
-__all__ = ["extend", "inpaint", "reword", "variation"]
+__all__ = ["bandwidth", "extend", "inpaint", "reword", "variation"]
 
 CONTEXT = 4.0  # seconds that are heard on either side of an edit
 LONGEST = 20.0  # seconds made in one go
@@ -89,6 +91,22 @@ def variation(audio: Audio, strength: float, **manner: Any) -> Audio:
     editor = _Editor.of(audio.sample_rate, **manner)
     samples = editor.varied(audio.samples, strength)
     return Audio(samples, audio.sample_rate, editor.tags(variation=f"{strength:g}"), audio.bits)
+
+
+def bandwidth(audio: Audio, *, model: str | Path, cutoff: float | None = None, **manner: Any) -> Audio:
+    """The clip with the treble above `cutoff` (Hz) made anew; what lies below stays as it is.
+
+    model: a sound model on a codec of frequency bands. Without a cutoff the clip is taken to end where its
+    spectrum does. The result has the codec's sample rate where the clip's is lower. Raises UsageError where
+    nothing is missing, or the clip is longer than LONGEST.
+    """
+    in_range("cutoff", cutoff, 1.0, 1e6)
+    if audio.duration > LONGEST:
+        raise UsageError(f"{audio.duration:.1f} s: treble is made for at most {LONGEST:g} s")
+    editor = _Editor.of(audio.sample_rate, model=model, **manner)
+    filling, told = editor.filling, (editor.prompt, editor.seed)
+    samples, rate, found = widen(audio.samples, audio.sample_rate, filling, *told, cutoff)
+    return Audio(samples, rate, editor.tags(bandwidth=f"above {found:.0f} Hz"), audio.bits)
 
 
 @dataclass(frozen=True)

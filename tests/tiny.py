@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from maskaudio.checkpoints.folder import save_model
+from maskaudio.codec.bands import BandsCodec, BandsConfig
 from maskaudio.codec.load import load_codec, load_tokeniser
 from maskaudio.codec.neural import CodecConfig, NeuralCodec
 from maskaudio.codec.semantic import SpeechTokeniser, TokeniserConfig
@@ -37,11 +38,23 @@ def tiny_codec_model(folder: Path) -> Path:
     return folder
 
 
-def tiny_sound_model(folder: Path) -> Path:
-    """A sound model folder, with its codec in `folder`/codec."""
-    codec = tiny_codec_model(folder / "codec")
+def tiny_bands_codec(folder: Path) -> Path:
+    """A codec of five bands of 16 entries, with its host in `folder`/host."""
+    host = tiny_codec_model(folder / "host")
+    config = BandsConfig(
+        str(host), levels=(4, 4), encoder_dim=16, encoder_layers=1, decoder_dim=16, decoder_layers=1
+    )
     torch.manual_seed(0)
-    shape = TransformerConfig(streams=3, vocab=16, dim=32, layers=2, heads=2, window=4, condition_dim=16)
+    save_model(folder, "codec", config, BandsCodec(config, load_codec(host)))
+    return folder
+
+
+def tiny_sound_model(folder: Path, bands: bool = False) -> Path:
+    """A sound model folder, with its codec in `folder`/codec."""
+    codec = (tiny_bands_codec if bands else tiny_codec_model)(folder / "codec")
+    streams = load_codec(codec).streams
+    torch.manual_seed(0)
+    shape = TransformerConfig(streams, vocab=16, dim=32, layers=2, heads=2, window=4, condition_dim=16)
     config = SoundConfig(shape, TextConfig(dim=16, layers=1, heads=2), RankerConfig(dim=8, layers=1))
     save_model(
         folder,
@@ -51,7 +64,7 @@ def tiny_sound_model(folder: Path) -> Path:
         codec=str(codec),
         codec_hash=load_codec(codec).hash,
         words="words",
-        plan=to_dict(default_plan(3, 2, steps=6)),
+        plan=to_dict(default_plan(streams, 2, steps=2 * streams)),
         classes=["rain", "dog"],
         described={"rain": "rain falling", "dog": "a dog barking"},
     )

@@ -12,12 +12,13 @@ class GroupedFSQ(nn.Module):
     A latent [B, T, K·D] is cut in K groups of D = len(levels) numbers. Each number is bounded and
     rounded to `levels[d]` values, so a group is one code of prod(levels) entries. In training a
     random half of the items keeps only its first j groups (nested dropout): the first stream learns to
-    be the coarse one, and decoding any prefix of the streams is a blurred version of all.
+    be the coarse one, and decoding any prefix of the streams is a blurred version of all. Without
+    `nested` all groups are always there.
     """
 
-    def __init__(self, levels: tuple[int, ...], streams: int):
+    def __init__(self, levels: tuple[int, ...], streams: int, nested: bool = True):
         super().__init__()
-        self.streams, self.width = streams, len(levels)
+        self.streams, self.width, self.nested = streams, len(levels), nested
         self.entries = math.prod(levels)
         sizes = torch.tensor(levels, dtype=torch.float32)
         self.register_buffer("levels", sizes, persistent=False)
@@ -27,7 +28,7 @@ class GroupedFSQ(nn.Module):
     def forward(self, latent: Tensor) -> Tensor:
         """Quantise with a straight-through gradient: [B, T, K·D] → the same shape, values in [-1, 1]."""
         quantised = self._round(self._bound(latent))
-        if self.training:
+        if self.training and self.nested:
             keep = self._kept_streams(latent.shape[0], latent.device)
             quantised = self._split(quantised) * keep[:, None, :, None]
             quantised = quantised.flatten(2)

@@ -9,14 +9,17 @@ import torch
 from torch import nn
 
 from maskaudio.checkpoints.folder import build
-from maskaudio.checkpoints.registry import find_model
+from maskaudio.checkpoints.registry import find_model, read_config
+from maskaudio.codec.bands import BandsCodec, BandsConfig
 from maskaudio.codec.neural import CodecConfig, NeuralCodec
 from maskaudio.codec.protocol import Codec
 from maskaudio.codec.semantic import SpeechTokeniser, TokeniserConfig
 from maskaudio.config import to_dict
+from maskaudio.errors import MaskaudioError
 
 DECIDING = ("encoder", "encoder_attention", "to_latent", "quantiser")  # what turns a wave into tokens
-UNDECIDING = ("decoder", "vocoder", "dropout")  # settings of what comes after them
+UNDECIDING = ("decoder", "vocoder", "dropout", "host")  # settings of what comes after them
+SPECTROGRAM = ("sample_rate", "n_fft", "hop", "n_mels", "stride")  # what bands take over from their host
 
 
 @functools.lru_cache(maxsize=4)
@@ -32,10 +35,21 @@ def load_codec(name: str | Path, device: str = "cpu") -> Codec:
         codec = load_encodec(int(published[1]) * 1000, float(published[2] or 6))
     else:
         folder = find_model(name, "codec")
-        codec = build(NeuralCodec, CodecConfig, folder, "codec")
+        codec = _of_bands(folder, device) or build(NeuralCodec, CodecConfig, folder, "codec")
         codec.name = folder.resolve().name
     codec.hash = codec_hash(codec)
     return codec.requires_grad_(False).to(device)
+
+
+def _of_bands(folder: Path, device: str) -> BandsCodec | None:
+    """The codec in `folder` where it is one of bands, on top of the codec it names."""
+    config = read_config(folder).get("config")
+    if not isinstance(config, dict) or "host" not in config:
+        return None
+    host = load_codec(str(config["host"]), device)
+    if not isinstance(host, NeuralCodec):
+        raise MaskaudioError(f"{folder}/config.json: host '{config['host']}' is no residual codec of ours")
+    return build(lambda c: BandsCodec(c, host), BandsConfig, folder, "codec")
 
 
 @functools.lru_cache(maxsize=2)
@@ -51,6 +65,8 @@ def load_tokeniser(name: str | Path, device: str = "cpu") -> SpeechTokeniser:
 def codec_hash(codec: nn.Module) -> str:
     """12 hex digits over all that decides tokens; training the decoder further does not change them."""
     shape = {k: v for k, v in to_dict(codec.config).items() if not k.startswith(UNDECIDING)}
+    if isinstance(codec, BandsCodec):
+        shape |= {k: getattr(codec.host[0].config, k) for k in SPECTROGRAM}
     digest = hashlib.sha256(repr(sorted(shape.items())).encode())
     for name, tensor in sorted(codec.state_dict().items()):
         if name.split(".")[0] in DECIDING:

@@ -60,8 +60,12 @@ class NeuralCodec(nn.Module):
 
     def encode(self, wave: Tensor) -> Tensor:
         """wave [B, 1, N] in [-1, 1] at `sample_rate` → codes [B, K, T] int64 (the end is zero-padded)."""
-        mel = self.mel(self._pad(wave[:, 0]))
-        return self.quantiser.codes(self.to_latent(self.encoder(mel)))
+        return self.quantiser.codes(self.to_latent(self.encoder(self.log_mel(wave))))
+
+    def log_mel(self, wave: Tensor) -> Tensor:
+        """wave [B, 1, N] → log-mel [B, n_mels, F] of whole token frames (the end is zero-padded)."""
+        frame = self.config.hop * self.config.stride
+        return self.mel(F.pad(wave[:, 0], (0, -wave.shape[-1] % frame)))
 
     def decode(self, codes: Tensor) -> Tensor:
         """codes [B, j, T], j ≤ K streams → wave [B, 1, T·hop·stride]."""
@@ -78,10 +82,6 @@ class NeuralCodec(nn.Module):
     def reconstruct_mel(self, mel: Tensor) -> Tensor:
         """log-mel → tokens → log-mel with a straight-through gradient, for training."""
         return self.decoder(self.quantiser(self.to_latent(self.encoder(mel))))[0]
-
-    def _pad(self, wave: Tensor) -> Tensor:
-        frame = self.config.hop * self.config.stride
-        return F.pad(wave, (0, -wave.shape[-1] % frame))
 
 
 class Encoder(nn.Module):

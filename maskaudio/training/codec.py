@@ -1,7 +1,7 @@
 """Training a codec in halves that can be judged apart: log-mel ⇄ tokens, then tokens → magnitudes."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskaudio.checkpoints.folder import save_model
+from maskaudio.checkpoints.registry import lasting_name
+from maskaudio.codec.bands import BandsCodec
 from maskaudio.codec.harmonics import comb_details, detail
+from maskaudio.codec.load import load_codec
 from maskaudio.codec.mel import FLOOR
 from maskaudio.codec.neural import NeuralCodec
 from maskaudio.codec.stft import stft_magnitude
 from maskaudio.devices import pick_device
+from maskaudio.errors import UsageError
 from maskaudio.training.recipe import CodecRecipe, Phase, recipe_clips
 from maskaudio.training.samples import save_sample
 from maskaudio.training.store import AudioStore, store_splits
@@ -25,20 +29,21 @@ from maskaudio.training.trainer import main_process_first, train
 class TokenHalf(nn.Module):
     """Mel → tokens → mel: L1 on the log-mel and on its differences in time."""
 
-    def __init__(self, codec: NeuralCodec):
+    def __init__(self, codec: NeuralCodec | BandsCodec):
         super().__init__()
         self.codec = codec
-        codec.vocoder.requires_grad_(False)
+        for name, parameter in codec.named_parameters():
+            parameter.requires_grad_(not name.startswith("vocoder."))
 
     def forward(self, wave: Tensor) -> dict[str, Tensor]:
-        mel = self.codec.mel(wave.float())
+        mel = self.codec.log_mel(wave.float()[:, None])
         return mel_distance(self.codec.reconstruct_mel(mel).float(), mel)
 
     @torch.no_grad()
     def validate(self, wave: Tensor) -> dict[str, Tensor]:
         """Mel distance in nats with the first 1 … K streams, and the share of codes in use."""
         codec = self.codec
-        mel = codec.mel(wave)
+        mel = codec.log_mel(wave[:, None])
         codes = codec.encode(wave[:, None])
         figures = {
             f"mel{j}": F.l1_loss(codec.decode_mel(codes[:, :j]), mel) for j in range(1, codec.streams + 1)
@@ -180,8 +185,9 @@ class CodecTask:
             save_sample(folder / f"{number}_out", made[0, 0].cpu().numpy(), codec.sample_rate)
 
     def _length(self) -> int:
-        frame = self.half.codec.config.hop * self.half.codec.config.stride
-        return round(self.seconds * self.half.codec.sample_rate / frame) * frame
+        codec = self.half.codec
+        frames = round(self.seconds * codec.frame_rate)
+        return round(frames * codec.sample_rate / codec.frame_rate)
 
 
 def _device(module: nn.Module) -> torch.device:
@@ -201,12 +207,11 @@ def train_codec(
     **options: Any,
 ) -> Path:
     """Carry out a codec recipe; returns the folder of the finished model, `run`/model."""
+    codec = new_codec(recipe, pick_device(device))
     clips, _ = recipe_clips(recipe.data, sources)
     with main_process_first(pick_device(device)):
-        stores = store_splits(clips, run / "audio", recipe.model.sample_rate)
-    torch.manual_seed(recipe.tokens.seed)
-    codec = NeuralCodec(recipe.model)
-    for name, half in HALVES:
+        stores = store_splits(clips, run / "audio", codec.sample_rate)
+    for name, half in HALVES[: 1 if recipe.bands else 2]:
         phase: Phase = getattr(recipe, name)
         codec.requires_grad_(True)
         module = half(codec)
@@ -215,5 +220,16 @@ def train_codec(
         module.load_state_dict(average, strict=False)
     folder = run / "model"
     about = recipe.about | {"parameters": sum(p.numel() for p in codec.parameters())}
-    save_model(folder, "codec", recipe.model, codec, about=about)
+    save_model(folder, "codec", codec.config, codec, about=about)
     return folder
+
+
+def new_codec(recipe: CodecRecipe, device: str) -> NeuralCodec | BandsCodec:
+    """The untrained codec that `recipe` describes."""
+    torch.manual_seed(recipe.tokens.seed)
+    if recipe.bands is None:
+        return NeuralCodec(recipe.model)
+    host = load_codec(recipe.bands.host, device)
+    if not isinstance(host, NeuralCodec):
+        raise UsageError(f"bands.host: '{recipe.bands.host}' is no residual codec of ours")
+    return BandsCodec(replace(recipe.bands, host=lasting_name(recipe.bands.host)), host)

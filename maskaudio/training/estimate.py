@@ -27,16 +27,15 @@ def clip_seconds(clips: list[Clip]) -> tuple[dict[str, float], list[Refused]]:
 
 def codec_hours(recipe: CodecRecipe) -> dict[str, float]:
     """Hours on the CPU of each half of a codec recipe."""
-    from maskaudio.codec.neural import NeuralCodec
-    from maskaudio.training.codec import HALVES, CodecTask
+    from maskaudio.training.codec import HALVES, CodecTask, new_codec
     from maskaudio.training.store import AudioStore
 
-    rate = recipe.model.sample_rate
+    codec = new_codec(recipe, "cpu")
+    rate = codec.sample_rate
     noise = (np.random.default_rng(0).standard_normal(12 * rate) * 3000).astype(np.int16)
     store = AudioStore([Clip("noise", Path())], noise, np.array([0, len(noise)]), rate)
-    codec = NeuralCodec(recipe.model)
     hours = {}
-    for name, half in HALVES:
+    for name, half in HALVES[: 1 if recipe.bands else 2]:
         phase: Phase = getattr(recipe, name)
         codec.requires_grad_(True)
         module = half(codec)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from maskaudio.codec.bands import BandsConfig
 from maskaudio.codec.neural import CodecConfig
 from maskaudio.codec.semantic import TokeniserConfig
 from maskaudio.config import from_dict
@@ -40,13 +41,18 @@ class Data:
 
 @dataclass(frozen=True)
 class CodecRecipe:
-    """`maskaudio train codec`: log-mel ⇄ tokens, then tokens → waves."""
+    """`maskaudio train codec`: log-mel ⇄ tokens, then tokens → waves; of `bands` the former alone."""
 
     tokens: Phase
-    waves: Phase
+    waves: Phase | None = None
     model: CodecConfig = field(default_factory=CodecConfig)
+    bands: BandsConfig | None = None  # in place of `model`: a codec of frequency bands
     about: dict[str, Any] = field(default_factory=dict)  # summary, licence, status: for `models show`
     data: Data = field(default_factory=Data)
+
+    def __post_init__(self) -> None:
+        if (self.waves is None) != (self.bands is not None):
+            raise UsageError("waves: a codec needs this phase, one of bands has its host's vocoder")
 
 
 @dataclass(frozen=True)

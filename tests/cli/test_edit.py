@@ -61,6 +61,8 @@ def test_extending_and_varying(run, take, model):
         (("variation", "take.wav", "--strength", 2), "strength 2"),
         (("extend", "take.wav", "-d", 1, "--at", "middle"), "at 'middle'"),
         (("extend", "take.wav", "-d", "nan"), "above 0"),
+        (("bandwidth", "take.wav"), "no frequency bands"),
+        (("bandwidth", "take.wav", "--cutoff", "nan"), "cutoff nan"),
         (("inpaint", "missing.wav", "--from", 0, "--to", 1), "no such file"),
         (("inpaint", "take.wav", "--from", 0, "--to", 1, "--negative", "a"), "needs a prompt"),
         (("inpaint", "take.wav", "--from", 0, "--to", 1, "--prompt", ""), "prompt is empty"),
@@ -68,6 +70,10 @@ def test_extending_and_varying(run, take, model):
 )
 def test_usage(fails, take, model, arguments, says):
     fails(2, "edit", *arguments, "-m", model, says=says)
+
+
+def test_treble_needs_a_model_of_bands(fails, take):
+    fails(2, "edit", "bandwidth", "take.wav", says="give --model")
 
 
 def test_a_trace_and_an_inspection(run, fails, take, model):

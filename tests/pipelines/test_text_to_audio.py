@@ -89,10 +89,10 @@ def test_of_several_candidates_the_one_that_fits_best_is_kept(model, monkeypatch
     for i, clip in enumerate(made):
         best = codes[3 * i + int(fit[3 * i : 3 * i + 3].argmax())]
         wave = sound.codec.decode(best[None])[0, :, :12000].detach().numpy()
-        assert np.allclose(clip.samples, wave, atol=1e-4 * np.abs(wave).max())
+        assert np.allclose(clip.samples, wave, atol=2e-3 * np.abs(wave).max())
     first = maskaudio.generate("rain", duration=0.5, seed=1, model=model, candidates=1)
     wave = sound.codec.decode(codes[:1])[0, :, :12000].detach().numpy()
-    assert np.allclose(first.samples, wave, atol=1e-4 * np.abs(wave).max()), "the first has the seed itself"
+    assert np.allclose(first.samples, wave, atol=2e-3 * np.abs(wave).max()), "the first has the seed itself"
 
     monkeypatch.setattr(sound.network, "ranker", None)
     with pytest.raises(UsageError, match="no ranker"):
