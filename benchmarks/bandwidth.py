@@ -4,8 +4,8 @@ python -m benchmarks.bandwidth --sounds DIR --model NAME|PATH [--clips 24]
 
 Unseen clips with energy in their treble lose what lies above 4 or 8 kHz, and get it back: by
 `maskaudio.edit.bandwidth` with and without the caption, by replicating the octave below, or not at all
-(resampling). `codec` is the truth as the codec gives it back. Log-spectral distance to the truth in dB, above the
-cutoff and over the whole spectrum: the mean over frames of the root mean square over bins.
+(resampling). `codec` is the truth as the codec gives it back. Log-spectral distance to the truth in dB, above
+the cutoff and over the whole spectrum: the mean over frames of the root mean square over bins.
 """
 
 import argparse

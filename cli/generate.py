@@ -48,7 +48,8 @@ def generate(
         with making.watched() as observer:
             if duration > WINDOW and not loop:
                 pieces = text_to_audio.stream(text, seed=number, observer=observer, **settings)
-                making.deliver_pieces(pieces, target, number, started, player, **about)
+                done = making.stream(pieces, target, started, player)
+                making.report(done, target, number, **about)
                 continue
             clip = text_to_audio.generate(text, seed=number, observer=observer, loop=loop, **settings)
         making.deliver(clip, target, number, started, **about)

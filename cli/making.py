@@ -66,18 +66,12 @@ class Delivering:
         took = time.perf_counter() - started
         data = encode_audio(clip, target.format, tags=not self.no_tags)
         path = target.write(data, overwrite=self.overwrite)
-        self._report(clip, clip.duration, took, path, target, seed, more)
+        self.report(Delivered(path, clip.duration, clip.sample_rate, clip.tags, took), target, seed, **more)
 
-    def deliver_pieces(
-        self,
-        pieces: "Iterator[Audio]",
-        target: "Target",
-        seed: int,
-        started: float,
-        player: "Player | None",
-        **more: Any,
-    ) -> None:
-        """The same for a clip that comes in pieces, each written as soon as it is there."""
+    def stream(
+        self, pieces: "Iterator[Audio]", target: "Target", started: float, player: "Player | None"
+    ) -> "Delivered":
+        """Write a clip that comes in pieces, each as soon as it is there."""
         first = next(pieces)  # whatever is wrong is said before a file is begun
         seconds, tags = 0.0, {} if self.no_tags else first.tags
         with target.stream(first.sample_rate, tags=tags, overwrite=self.overwrite) as (path, write):
@@ -86,27 +80,33 @@ class Delivering:
                 seconds += piece.duration
                 if player:
                     player.add(piece.samples[0], piece.sample_rate)
-        self._report(first, seconds, time.perf_counter() - started, path, target, seed, more)
+        return Delivered(path, seconds, first.sample_rate, first.tags, time.perf_counter() - started)
 
-    def _report(
-        self,
-        clip: "Audio",
-        seconds: float,
-        took: float,
-        path: Path,
-        target: "Target",
-        seed: int,
-        more: dict[str, Any],
+    def report(
+        self, done: "Delivered", target: "Target", seed: int, kind: str = "sound", **more: Any
     ) -> None:
+        """Say on stderr what was written, and in JSON on stdout where that is asked for."""
         if not self.quiet:
+            voice = f", voice {more['voice']}" if "voice" in more else ""
             options.say(
-                f"wrote {'to stdout' if target.is_stdout else path}: {seconds:.2f} s of sound"
-                f" in {took:.2f} s ({seconds / took:.1f} times real time), seed {seed}"
+                f"wrote {'to stdout' if target.is_stdout else done.path}: {done.seconds:.2f} s of {kind}"
+                f" in {done.took:.2f} s ({done.seconds / done.took:.1f} times real time){voice}, seed {seed}"
             )
         if self.as_json:
-            made = {"file": str(path), "format": target.format, **more, "seed": seed}
-            made |= {"duration": seconds, "sample_rate": clip.sample_rate, "seconds": round(took, 3)}
-            print(json.dumps(made | {"tags": clip.tags}, ensure_ascii=False), flush=True)
+            made = {"file": str(done.path), "format": target.format, **more, "seed": seed}
+            made |= {"duration": done.seconds, "sample_rate": done.rate, "seconds": round(done.took, 3)}
+            print(json.dumps(made | {"tags": done.tags}, ensure_ascii=False), flush=True)
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A file that was written: how long it is, and how long it took."""
+
+    path: Path
+    seconds: float
+    rate: int
+    tags: dict[str, str]
+    took: float
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,28 @@
 """`maskaudio speak`: text to speech in a voice."""
 
-import itertools
-import json
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from maskaudio.cli import options
+from maskaudio.cli.making import Delivering, with_options
 from maskaudio.errors import UsageError
 
 if TYPE_CHECKING:
+    from maskaudio.audio import Audio
     from maskaudio.pipelines.speech import Utterance
 
 
+@with_options
 def speak(
+    delivering: Delivering,
     text: Annotated[
         str | None, typer.Argument(metavar="[TEXT]", help="What to say; - reads all of stdin.")
     ] = None,
     file: Annotated[Path | None, options.option("--file", help="Say what stands in this text file.")] = None,
-    out: options.Out = None,
-    format: options.Format = None,
     voice: Annotated[
         str | None,
         options.option(
@@ -48,7 +49,6 @@ def speak(
         Path | None,
         options.option("--pronunciations", help="A file of words and how they are said: nginx  ˈɛndʒɪnˈɛks"),
     ] = None,
-    seed: options.Seed = None,
     model: Annotated[str, options.option("-m", "--model", help="A model's name or folder.")] = "speech",
     steps: Annotated[
         int | None, options.option("--steps", help="Reveals of what is said and of the coarse sound.")
@@ -68,15 +68,6 @@ def speak(
     play: Annotated[
         bool, options.option("--play", help="Play it while it is being made (needs sounddevice).")
     ] = False,
-    no_tags: options.NoTags = False,
-    overwrite: options.Overwrite = False,
-    device: options.Device = options.DeviceName.auto,
-    threads: options.Threads = None,
-    offline: options.Offline = False,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-    debug: options.Debug = False,
 ) -> None:
     """Say a text in a voice of ours, or in that of a short clip (2 to 30 s; 10 s of it are kept).
 
@@ -84,21 +75,20 @@ def speak(
 
     A voice is a person's: use a clip only with the consent of whoever speaks in it.
     """
-    if as_json and out == "-":
-        raise UsageError("--json and -o - both want stdout: give -o a file")
+    delivering.check()
     script = _read(text, file)
-    seed = options.draw_seed() if seed is None else seed
+    seed = options.draw_seed() if delivering.seed is None else delivering.seed
 
     from maskaudio.cli.output import plan_targets
     from maskaudio.cli.playing import Player
     from maskaudio.cli.progress import live_sentences
     from maskaudio.cli.subtitles import check_subtitles, write_subtitles
 
-    (target,) = plan_targets(out, format, script[:200], [seed])
+    (target,) = plan_targets(delivering.out, delivering.format, script[:200], [seed])
     if subtitles:
         check_subtitles(subtitles)
     player = Player() if play else None
-    options.set_up(quiet=quiet, verbose=verbose, threads=threads, offline=offline)
+    delivering.set_up()
 
     from maskaudio.pipelines import speech
     from maskaudio.text.script import read_pronunciations
@@ -115,46 +105,33 @@ def speak(
         seed=seed,
         model=model,
         pronunciations=read_pronunciations(pronunciations) if pronunciations else None,
-        device=device.value,
+        **delivering.settings(),
     )
     started = time.perf_counter()
     cues: list[dict[str, Any]] = []
-    seconds = 0.0
-    first = next(said)  # whatever is wrong is said before a file is begun
-    rate, tags = first.audio.sample_rate, first.audio.tags
-    with (
-        target.stream(rate, tags={} if no_tags else tags, overwrite=overwrite) as (path, write),
-        live_sentences(not quiet) as show,
-    ):
-        for utterance in itertools.chain([first], said):
-            samples = utterance.with_pause()
-            write(samples)
-            if player:
-                player.add(samples[0], rate)
-            _add_cue(cues, utterance, seconds)
-            seconds += samples.shape[1] / rate
-            show(len(cues), seconds)
-    took = time.perf_counter() - started
-    if not quiet:
-        options.say(
-            f"wrote {'to stdout' if target.is_stdout else path}: {seconds:.2f} s of speech"
-            f" in {took:.2f} s ({seconds / took:.1f} times real time), voice {tags['voice']}, seed {seed}"
-        )
+    with live_sentences(not delivering.quiet) as show:
+        done = delivering.stream(_heard(said, cues, show), target, started, player)
+    more = {"voice": done.tags["voice"], "model": model, "sentences": len(cues)}
     if subtitles:
-        subtitles = write_subtitles(subtitles, cues, overwrite=overwrite)
-    if as_json:
-        made = {
-            "file": str(path),
-            "format": target.format,
-            "voice": tags["voice"],
-            "seed": seed,
-            "model": model,
-        }
-        made |= {"duration": seconds, "sample_rate": rate, "seconds": round(took, 3), "sentences": len(cues)}
-        made |= {"subtitles": str(subtitles)} if subtitles else {}
-        print(json.dumps(made | {"tags": tags}, ensure_ascii=False), flush=True)
+        more["subtitles"] = str(write_subtitles(subtitles, cues, overwrite=delivering.overwrite))
+    delivering.report(done, target, seed, "speech", **more)
     if player:
         player.finish()
+
+
+def _heard(
+    said: "Iterator[Utterance]", cues: list[dict[str, Any]], show: Callable[[int, float], None]
+) -> "Iterator[Audio]":
+    """Each utterance with the pause behind it; what is said when is added to `cues`."""
+    from maskaudio.audio import Audio
+
+    seconds = 0.0
+    for utterance in said:
+        clip = Audio(utterance.with_pause(), utterance.audio.sample_rate, utterance.audio.tags)
+        _add_cue(cues, utterance, seconds)
+        seconds += clip.duration
+        yield clip
+        show(len(cues), seconds)
 
 
 def _add_cue(cues: list[dict[str, Any]], utterance: "Utterance", start: float) -> None:
