@@ -98,6 +98,12 @@ def colour(wave: np.ndarray, sample_rate: int, decibels: np.ndarray) -> np.ndarr
     return np.fft.irfft(np.fft.rfft(wave, length) * gain, length)[: len(wave)].astype(np.float32)
 
 
+def cut_treble(wave: np.ndarray, sample_rate: int, hertz: float) -> np.ndarray:
+    """wave [N], softer by 60 dB an octave from `hertz` on."""
+    over = np.linspace(0, 9, 181) - np.log2(hertz / 30)
+    return colour(wave, sample_rate, -60 * np.clip(over, 0, 1))
+
+
 def far_away(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
     """wave [N] as a cheap microphone in a room hears it: echo, colour, band limits, noise."""
     samples = round(rng.uniform(0.05, 0.5) * sample_rate)
@@ -106,8 +112,7 @@ def far_away(wave: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np
     echo = np.fft.irfft(np.fft.rfft(wave, length) * np.fft.rfft(tail, length), length)[:count]
     wave = wave + rng.uniform(0.0, 0.6) * echo / np.sqrt((tail**2).sum())
     wave = colour(wave, sample_rate, rng.normal(0, 3, 8))
-    top = rng.uniform(6.8, 9.0)  # octaves over 30 Hz: 3.3 to 15 kHz
-    wave = colour(wave, sample_rate, -60 * np.clip(np.linspace(0, 9, 181) - top, 0, 1))
+    wave = cut_treble(wave, sample_rate, 30 * 2 ** rng.uniform(6.8, 9.0))  # 3.3 to 15 kHz
     noise = rng.standard_normal(len(wave)) * 10 ** (-rng.uniform(15, 45) / 20) * np.sqrt((wave**2).mean())
     wave = wave + noise
     return (wave * (rng.uniform(0.3, 0.9) / np.abs(wave).max())).astype(np.float32)

@@ -20,6 +20,7 @@ from maskaudio.codec.neural import NeuralCodec
 from maskaudio.codec.stft import stft_magnitude
 from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
+from maskaudio.training.augment import change_pitch, colour, cut_treble
 from maskaudio.training.recipe import CodecRecipe, Phase, recipe_clips
 from maskaudio.training.samples import save_sample
 from maskaudio.training.store import AudioStore, store_splits
@@ -143,7 +144,7 @@ def mel_distance(made: Tensor, true: Tensor) -> dict[str, Tensor]:
 
 @dataclass
 class CodecTask:
-    """Random windows of all clips, every second of audio equally likely."""
+    """Random windows of all clips, every second as likely; half of them as if from another source."""
 
     half: TokenHalf | WaveHalf
     train: AudioStore
@@ -157,11 +158,20 @@ class CodecTask:
         seconds = self.train.seconds
         chosen = rng.choice(len(seconds), self.batch_size, p=seconds / seconds.sum())
         gains = 10 ** (rng.uniform(-12, 3, self.batch_size) / 20)
-        windows = [
-            (self.train.window(i, self._length(), rng) * gain).clip(-1, 1)
-            for i, gain in zip(chosen, gains, strict=True)
-        ]
+        windows = [(self._window(i, rng) * gain).clip(-1, 1) for i, gain in zip(chosen, gains, strict=True)]
         return {"wave": torch.from_numpy(np.stack(windows).astype(np.float32))}
+
+    def _window(self, index: int, rng: np.random.Generator) -> np.ndarray:
+        """A window of clip `index`: a codec hears many more voices and microphones than a corpus has."""
+        length, rate = self._length(), self.train.sample_rate
+        if rng.random() < 0.5:
+            return self.train.window(index, length, rng)
+        pace = float(np.exp(rng.uniform(-0.3, 0.3)))
+        longer = self.train.window(index, math.ceil(length * max(1.0, pace) * 1.01), rng)
+        wave = colour(change_pitch(longer, pace)[:length], rate, rng.normal(0.0, 4.0, 8))
+        if rng.random() < 0.4:
+            wave = cut_treble(wave, rate, float(rng.uniform(3400, 9000)))
+        return np.pad(wave, (0, length - len(wave)))
 
     def validate(self, module: nn.Module) -> dict[str, float]:
         rng = np.random.default_rng(0)

@@ -7,68 +7,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.exactness import JOINT, bound, by_confidence, chi_squared, drawn
 from maskaudio.decoding.engine import Grid, decode
 from maskaudio.decoding.orders import spread_out
 from maskaudio.decoding.plan import COURSES, SAMPLERS, Plan, StagePlan
 from maskaudio.errors import UsageError
 
-CELLS, VOCAB = 3, 3
-JOINT = torch.rand((VOCAB,) * CELLS, generator=torch.Generator().manual_seed(4), dtype=torch.float64) ** 3
-JOINT = JOINT / JOINT.sum()
-
-
-class Exact:
-    """Answers with the true conditionals of JOINT, given the cells that are known."""
-
-    vocab = VOCAB
-
-    def streams_of(self, stage):
-        return range(stage, stage + 1)
-
-    def logits(self, codes, stage, condition, cells):
-        rows = torch.stack([conditionals(tuple(row[0].tolist())) for row in codes])
-        return rows[cells][:, None].log()
-
-
-def conditionals(row):
-    """p(cell | known cells) for every cell, [CELLS, VOCAB]; VOCAB in `row` is a hidden cell."""
-    index = tuple(slice(None) if c == VOCAB else slice(c, c + 1) for c in row)
-    p = torch.zeros_like(JOINT)
-    p[index] = JOINT[index]
-    sums = [p.sum(tuple(d for d in range(CELLS) if d != i)) for i in range(CELLS)]
-    return torch.stack(sums) / p.sum()
-
-
-def drawn(sampler, count, **plan):
-    stage = StagePlan(CELLS, 1.0, 1.0, noise=0.0, sampler=sampler, **plan)
-    out = decode(Exact(), Grid.blank(count, 1, CELLS), None, Plan((stage,), 1, "linear"), list(range(count)))
-    index = sum(out[:, 0, i] * VOCAB ** (CELLS - 1 - i) for i in range(CELLS))
-    return index.bincount(minlength=VOCAB**CELLS).double()
-
-
-def chi_squared(seen, p):
-    expected = p.flatten() * seen.sum()
-    return float(((seen - expected) ** 2 / expected).sum())
-
-
-def by_confidence(row=(VOCAB,) * CELLS):
-    """What the confidence sampler makes, one cell a step, by trying every draw: {row: probability}."""
-    hidden = [i for i in range(CELLS) if row[i] == VOCAB]
-    if not hidden:
-        return {row: 1.0}
-    p = conditionals(row)
-    total = {}
-    for tokens in itertools.product(range(VOCAB), repeat=len(hidden)):
-        sure = [float(p[i, t]) for i, t in zip(hidden, tokens, strict=True)]
-        best = max(range(len(hidden)), key=lambda k: sure[k])
-        chance = float(torch.tensor(sure, dtype=torch.float64).prod())
-        after = tuple(tokens[best] if i == hidden[best] else c for i, c in enumerate(row))
-        for end, q in by_confidence(after).items():
-            total[end] = total.get(end, 0.0) + chance * q
-    return total
-
-
-BOUND = VOCAB**CELLS + 5 * (2 * VOCAB**CELLS) ** 0.5  # five standard deviations
+BOUND = bound(JOINT.numel())
 
 
 @pytest.mark.parametrize("sampler", ["first-hitting", "low-discrepancy"])

@@ -9,7 +9,7 @@ import torch
 
 from maskaudio.errors import UsageError
 from maskaudio.text.units import UNITS, units
-from maskaudio.training.augment import change_pitch, colour, far_away, move_formants, vary
+from maskaudio.training.augment import change_pitch, colour, cut_treble, far_away, move_formants, vary
 from maskaudio.training.clips import Clip
 from maskaudio.training.recipe import Data, SpeechRecipe, TokeniserRecipe
 from maskaudio.training.speech import new_network, train_speech
@@ -81,6 +81,8 @@ def test_other_voices_keep_the_length_and_stay_finite():
     assert np.abs(np.fft.rfft(move_formants(tone, 1.2))).argmax() == 200, "another throat, the same pitch"
     louder = colour(tone, 24000, np.full(8, 6.0))
     assert np.abs(louder).max() == pytest.approx(10 ** (6 / 20), rel=0.02)
+    assert np.square(cut_treble(tone, 24000, 4000)).mean() == pytest.approx(np.square(tone).mean(), rel=1e-3)
+    assert np.square(cut_treble(tone, 24000, 50)).mean() < 1e-5 * np.square(tone).mean()
     room = far_away(tone, 24000, np.random.default_rng(0))
     assert len(room) == len(tone) and np.isfinite(room).all() and np.abs(room).max() <= 0.9 + 1e-6
 
