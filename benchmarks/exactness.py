@@ -38,10 +38,10 @@ def main() -> None:
         brute[row] = p
     limit = f"{bound(JOINT.numel()):.0f}"
     rows = []
-    for sampler in ("first-hitting", "low-discrepancy", "confidence"):
-        seen = drawn(sampler, args.draws)
+    outcomes = {s: drawn(s, args.draws) for s in ("first-hitting", "low-discrepancy", "confidence")}
+    for sampler, seen in outcomes.items():
         rows.append([sampler, "the joint distribution", f"{chi_squared(seen, JOINT):.0f}", limit])
-    rows.append(["confidence", "brute force", f"{chi_squared(seen, brute):.0f}", limit])
+    rows.append(["confidence", "brute force", f"{chi_squared(outcomes['confidence'], brute):.0f}", limit])
     p = probabilities(3.0 * torch.randn(1, 1000, generator=torch.Generator().manual_seed(0)), 1.0)[0]
     for name, token in (
         ("float64 inverse CDF", inverse(p, 10**6)),
@@ -134,7 +134,7 @@ def grouped(p: Tensor, likely: Tensor) -> Tensor:
 
 
 def together(model: str) -> list[list[str]]:
-    """The share of equal cells in a batch of the same length, and beside a longer neighbour's padding."""
+    """The share of cells that are the same once more, and in a batch."""
     from maskaudio.pipelines.filling import Filling
 
     filling = Filling.of(model=model, candidates=1)

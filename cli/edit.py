@@ -14,6 +14,8 @@ from maskaudio.errors import UsageError
 
 app = typer.Typer(help="Make a part of a recording anew.", rich_markup_mode=None)
 
+TRACED = 10.0  # seconds that are added in one go, and can be drawn
+
 In = Annotated[Path, typer.Argument(metavar="IN", help="The recording; - reads it from stdin.")]
 Prompt = Annotated[
     str | None, options.option("--prompt", help="What it should sound like. [default: as what is around]")
@@ -43,6 +45,8 @@ def extend(
     prompt: Prompt = None,
 ) -> None:
     """Let a recording go on, or begin earlier."""
+    if making.trace and duration > TRACED:
+        raise UsageError(f"--trace shows one grid: add at most {TRACED:g} s")
     _edit("extend", making, source, seconds=duration, at=at, prompt=prompt)
 
 
@@ -124,4 +128,5 @@ def _edit(job: str, making: Delivering, source: Path, **asked: Any) -> None:
     started = time.perf_counter()
     with making.watched() as observer:
         changed = getattr(edit, job)(clip, seed=seed, observer=observer, **told)
+    asked = {"added" if k == "seconds" else k: v for k, v in asked.items()}  # seconds are what it took
     making.deliver(changed, target, seed, started, source=str(source), **asked | {"model": told["model"]})

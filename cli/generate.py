@@ -19,6 +19,9 @@ def generate(
     duration: Annotated[float, options.option("-d", "--duration", help="Seconds.")] = 4.0,
     count: Annotated[int, options.option("-n", "--count", min=1, max=1000, help="How many clips.")] = 1,
     loop: Annotated[bool, options.option("--loop", help="Let the end lead into the beginning.")] = False,
+    hybrid_seconds: Annotated[
+        float, options.option("--hybrid-seconds", help="So much of the start is made frame by frame.")
+    ] = 0.0,
     play: Annotated[bool, options.option("--play", help="Play what was made (needs sounddevice).")] = False,
 ) -> None:
     """Make a sound or a piece of music from a description."""
@@ -39,7 +42,7 @@ def generate(
     from maskaudio.pipelines import text_to_audio
     from maskaudio.pipelines.long_form import WINDOW
 
-    settings = making.settings() | {"duration": duration}
+    settings = making.settings() | {"duration": duration, "hybrid_seconds": hybrid_seconds}
     if making.trace and duration > WINDOW:
         raise UsageError(f"--trace shows one grid: at most {WINDOW:g} s")
     for number, target in zip(seeds, targets, strict=True):  # one by one: a batch would round differently

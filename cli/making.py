@@ -135,9 +135,6 @@ class Making(Delivering):
     rescore_weight: Annotated[
         float, options.option("--rescore-weight", help="The share of the first model's own opinion.")
     ] = 0.7
-    hybrid_seconds: Annotated[
-        float, options.option("--hybrid-seconds", help="So much of the start is made frame by frame.")
-    ] = 0.0
     sampler: Annotated[
         str | None,
         options.option("--sampler", help="confidence, low-discrepancy, first-hitting or entropy."),
@@ -170,6 +167,8 @@ class Making(Delivering):
         super().check()
         if self.trace and self.trace.suffix.lower() not in (".png", ".gif"):
             raise UsageError(f"--trace {self.trace}: a picture's name ends in .png or .gif")
+        if self.trace and (self.candidates or 1) > 1:
+            raise UsageError("--trace shows one clip: leave out --candidates")
         if self.trace and self.trace.exists() and not self.overwrite:
             raise UsageError(f"{self.trace} exists already; --overwrite replaces it")
 
@@ -196,7 +195,7 @@ class Making(Delivering):
         """What the library is told."""
         from maskaudio.decoding.plan import Changes
 
-        ways = ("model", "negative", "candidates", "rescore", "rescore_weight", "hybrid_seconds")
+        ways = ("model", "negative", "candidates", "rescore", "rescore_weight")
         told = {k: getattr(self, k) for k in (*ways, *(f.name for f in fields(Changes)))}
         return super().settings() | told | {"steps": parse_steps(self.steps)}
 

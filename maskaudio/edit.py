@@ -9,6 +9,7 @@ functions for sounds take a prompt (what it should sound like), a seed, and what
 model, negative, candidates, steps, guidance …
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,9 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maskaudio.audio import Audio, resample
+from maskaudio.audio import Audio
 from maskaudio.checks import in_range, pick_seed
-from maskaudio.decoding.engine import Grid
 from maskaudio.decoding.samplers import generator
 from maskaudio.decoding.spans import hide, span_count
 from maskaudio.errors import UsageError
@@ -65,14 +65,16 @@ def extend(audio: Audio, seconds: float, *, at: str = "end", **manner: Any) -> A
     editor = _Editor.of(audio.sample_rate, **manner)
     samples = audio.samples if at == "end" else audio.samples[:, ::-1]
     missing = round(seconds * audio.sample_rate)
-    while missing > 0:  # piece by piece, each hearing the one before
+    for part in itertools.count():  # piece by piece, each hearing the one before
+        if missing <= 0:
+            break
         piece = min(missing, round(LONGEST / 2 * audio.sample_rate))
         have = samples.shape[1]
         fade = min(piece, round(FADE * audio.sample_rate), have)
         # the edge is cross-faded from the clip's mirror image; behind it there is nothing to hear
         longer = np.pad(samples, ((0, 0), (0, fade)), "symmetric")
         longer = np.pad(longer, ((0, 0), (0, piece - fade)))
-        samples = editor.filled(longer, have, have + piece, backwards=at == "start")
+        samples = editor.filled(longer, have, have + piece, backwards=at == "start", part=part)
         missing -= piece
     samples = np.ascontiguousarray(samples if at == "end" else samples[:, ::-1])
     return Audio(samples, audio.sample_rate, editor.tags(extended=f"{seconds:g} at the {at}"), audio.bits)
@@ -127,19 +129,22 @@ class _Editor:
     def tags(self, **what: str) -> dict[str, str]:
         return provenance(self.filling.sound.name, self.prompt or "", self.seed, **what)
 
-    def filled(self, samples: np.ndarray, first: int, last: int, backwards: bool = False) -> np.ndarray:
+    def filled(
+        self, samples: np.ndarray, first: int, last: int, *, backwards: bool = False, part: int = 0
+    ) -> np.ndarray:
         """samples [C, N] with first … last − 1 made anew, cross-faded inside these edges.
 
-        backwards: the samples run from the end of the clip to its beginning.
+        backwards: the samples run from the end of the clip to its beginning. part: of an edit in several
+        pieces, each of which has a chance of its own.
         """
         begin = max(0, first - round(CONTEXT * self.rate))
         end = min(samples.shape[1], last + round(CONTEXT * self.rate))
-        part, gap = samples[:, begin:end], (first - begin, last - begin)
+        near, gap = samples[:, begin:end], (first - begin, last - begin)
         if backwards:
-            part, gap = part[:, ::-1], (end - last, end - first)
+            near, gap = near[:, ::-1], (end - last, end - first)
         frame = self.rate / self.filling.sound.codec.frame_rate
-        made = self._made(part, lambda frames: _between(frames, gap[0] / frame, gap[1] / frame))
-        made = made * self._levels(part, made, gap)
+        made = self._made(near, lambda frames: _between(frames, gap[0] / frame, gap[1] / frame), part)
+        made = made * self._levels(near, made, gap)
         if backwards:
             made = made[:, ::-1]
         out = samples.copy()
@@ -165,18 +170,10 @@ class _Editor:
         level = np.sqrt(np.square(samples).mean(1, keepdims=True))
         return (made * level / max(1e-6, float(np.sqrt(np.square(made).mean())))).astype(np.float32)
 
-    @torch.inference_mode()
-    def _made(self, samples: np.ndarray, hidden: Callable[[int], Tensor]) -> np.ndarray:
+    def _made(self, samples: np.ndarray, hidden: Callable[[int], Tensor], part: int = 0) -> np.ndarray:
         """samples [C, N] heard in mono, decoded with the frames `hidden` filled anew: [1, N]."""
-        sound, codec = self.filling.sound, self.filling.sound.codec
-        wave = resample(np.ascontiguousarray(samples.mean(0)), self.rate, codec.sample_rate)
-        codes = codec.encode(torch.from_numpy(wave)[None, None].to(sound.device)).cpu()
-        codes = codes[:, : sound.network.transformer.streams]
-        known = ~hidden(codes.shape[2]).expand_as(codes)
-        codes = self.filling(Grid(codes, known), [self.prompt], [self.seed])
-        made = codec.decode(codes.to(sound.device))[0].mean(0).float().cpu().numpy()
-        made = resample(made, codec.sample_rate, self.rate)[: samples.shape[1]]
-        return np.pad(made, (0, samples.shape[1] - len(made)))[None]
+        seed = (self.seed + (part << 32)) % 2**63
+        return self.filling.again(samples.mean(0), self.rate, hidden, self.prompt, seed)[None]
 
     def _levels(self, samples: np.ndarray, made: np.ndarray, gap: tuple[int, int]) -> np.ndarray:
         """Factors [C, N] that give what was made the level of each channel before and after `gap`."""

@@ -111,3 +111,27 @@ def test_what_was_read_is_written_as_it_was(tmp_path, subtype, bits):
     audio.save(tmp_path / "b.wav")
     same = [soundfile.read(tmp_path / name, dtype="float64")[0] for name in ("a.wav", "b.wav")]
     assert np.array_equal(*same)
+
+
+def test_the_pieces_of_a_long_extension_have_chances_of_their_own(model, monkeypatch):
+    from maskaudio.pipelines.filling import Filling
+
+    seeds, again = [], Filling.again
+
+    def heard(self, wave, rate, hidden, prompt, seed):
+        seeds.append(seed)
+        return again(self, wave, rate, hidden, prompt, seed)
+
+    monkeypatch.setattr(Filling, "again", heard)
+    longer = edit.extend(clip(1.0), 12.0, seed=5, model=model)
+    assert longer.duration == pytest.approx(13.0) and seeds[0] == 5 and len(set(seeds)) == len(seeds) == 2
+
+
+def test_what_would_be_ignored_is_refused(model):
+    with pytest.raises(UsageError, match="candidates need a prompt"):
+        edit.inpaint(clip(), 0.2, 0.5, model=model, candidates=4)
+    for others in ({"sampler": "entropy"}, {"sampler": "first-hitting"}):
+        with pytest.raises(UsageError, match="rescore"):
+            edit.inpaint(clip(), 0.2, 0.5, prompt="rain", model=model, rescore=model, **others)
+    told = edit.inpaint(clip(), 0.2, 0.5, prompt="rain", model=model, candidates=2, seed=1)
+    assert told.samples.shape == (1, 24000)

@@ -1,12 +1,13 @@
 """A codec whose streams are frequency bands, each encoded on its own (after SpecMaskGIT)."""
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from maskaudio.codec.fsq import GroupedFSQ
+from maskaudio.codec.mel import mel_edges
 from maskaudio.codec.neural import Encoder, NeuralCodec
 from maskaudio.errors import MaskaudioError
 from maskaudio.networks.convnext import ConvNeXt
@@ -53,10 +54,12 @@ class BandsCodec(nn.Module):
             ConvNeXt(c.decoder_dim, c.decoder_layers),
             nn.Linear(c.decoder_dim, host.quantiser.streams * host.quantiser.width),
         )
-        top = 2595.0 * math.log10(1.0 + host.sample_rate / 2 / 700.0)
-        mels = torch.arange(c.streams + 1) * self.high * top / (h.n_mels + 1) + top / (h.n_mels + 1)
         # Hz: band k is complete where nothing is missing below edges[k + 1]
-        self.edges = (700.0 * (10.0 ** (mels / 2595.0) - 1.0)).clamp(max=host.sample_rate / 2).tolist()
+        self.edges = mel_edges(h.sample_rate, h.n_mels)[1 :: self.high].tolist()
+
+    def _apply(self, change: Callable[[Tensor], Tensor], recurse: bool = True) -> "BandsCodec":
+        self.host[0]._apply(change, recurse)  # goes where this codec goes
+        return super()._apply(change, recurse)
 
     def encode(self, wave: Tensor) -> Tensor:
         """wave [B, 1, N] in [-1, 1] at `sample_rate` → codes [B, K, T] int64 (the end is zero-padded)."""

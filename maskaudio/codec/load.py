@@ -46,10 +46,16 @@ def _of_bands(folder: Path, device: str) -> BandsCodec | None:
     config = read_config(folder).get("config")
     if not isinstance(config, dict) or "host" not in config:
         return None
-    host = load_codec(str(config["host"]), device)
-    if not isinstance(host, NeuralCodec):
-        raise MaskaudioError(f"{folder}/config.json: host '{config['host']}' is no residual codec of ours")
+    host = load_host(str(config["host"]), device)
     return build(lambda c: BandsCodec(c, host), BandsConfig, folder, "codec")
+
+
+def load_host(name: str, device: str = "cpu") -> NeuralCodec:
+    """The codec that one of bands stands on. Raises MaskaudioError where it cannot."""
+    host = load_codec(name, device)
+    if not isinstance(host, NeuralCodec):
+        raise MaskaudioError(f"host: '{name}' is no residual codec of ours")
+    return host
 
 
 @functools.lru_cache(maxsize=2)

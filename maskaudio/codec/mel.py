@@ -12,12 +12,17 @@ FLOOR = 1e-2  # magnitudes below it are inaudible at any sane level (a full-scal
 
 def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> Tensor:
     """Triangular filters of peak 1 on the HTK mel scale, 0 Hz to Nyquist: [n_fft // 2 + 1, n_mels]."""
-    top = 2595.0 * math.log10(1.0 + sample_rate / 2 / 700.0)
-    edges = 700.0 * (10.0 ** (torch.linspace(0.0, top, n_mels + 2, dtype=torch.float64) / 2595.0) - 1.0)
+    edges = mel_edges(sample_rate, n_mels)
     bins = torch.linspace(0.0, sample_rate / 2, n_fft // 2 + 1, dtype=torch.float64)
     rising = (bins[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins[:, None]) / (edges[2:] - edges[1:-1])
     return torch.minimum(rising, falling).clamp(min=0.0).float()
+
+
+def mel_edges(sample_rate: int, n_mels: int) -> Tensor:
+    """Hz [n_mels + 2], even on the HTK mel scale up to Nyquist; filter i lies between edges i and i + 2."""
+    top = 2595.0 * math.log10(1.0 + sample_rate / 2 / 700.0)
+    return 700.0 * (10.0 ** (torch.linspace(0.0, top, n_mels + 2, dtype=torch.float64) / 2595.0) - 1.0)
 
 
 class MelSpectrogram(nn.Module):

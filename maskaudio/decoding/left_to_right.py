@@ -13,6 +13,7 @@ from torch import Tensor
 from maskaudio.decoding.engine import Grid, MaskedModel, Progress
 from maskaudio.decoding.plan import Plan, StagePlan
 from maskaudio.decoding.samplers import draw, generator, probabilities, uniforms
+from maskaudio.errors import UsageError
 
 PATTERNS = ("flattened", "delayed")
 
@@ -44,8 +45,11 @@ def decode_left_to_right(
 
     pattern: `flattened` fills stream after stream, K·T passes; `delayed` all at once, stream k k frames late
     (MusicGen, arXiv 2306.05284, section 2.1), T + K − 1 passes, for networks trained that way. Of the `plan`
-    only top-p, temperature and guidance count, at their first values. One generator per clip, from `seeds`.
+    only top-p, the first temperature and the full weight of guidance count. One generator per clip, from
+    `seeds`. Raises UsageError for another pattern.
     """
+    if pattern not in PATTERNS:
+        raise UsageError(f"pattern '{pattern}': choose {', '.join(PATTERNS)}")
     batch, streams, total = grid.codes.shape
     frames = total if frames is None else min(frames, total)
     known = grid.known.clone()

@@ -245,7 +245,7 @@ class MaskedTransformer(nn.Module):
         past: Past | None = None,
         guide: tuple[float, float] | None = None,
     ) -> Tensor:
-        """The same where everything is on one device: what text, neighbours and transformer say, added.
+        """`logits` where everything is on one device: what text, neighbours and transformer say, added.
 
         causal: from left to right; the stream of `stage` is seen one frame late, later ones not at all. With
         `delayed` stage 0 is asked for all streams at once: stream k for k frames ago, and seen k + 1 late.

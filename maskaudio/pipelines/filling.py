@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from maskaudio.audio import resample
 from maskaudio.checks import in_range
 from maskaudio.decoding.engine import Grid, Progress, Rescorer, decode
 from maskaudio.decoding.left_to_right import decode_left_to_right
@@ -27,9 +29,9 @@ class Filling:
     plan: Plan
     negative: str | None = None
     second: "SecondOpinion | None" = None
-    candidates: int = 1
-    hybrid_frames: int = 0
     observer: Callable[[Progress], None] | None = None
+    candidates: int | None = None  # None: as many as the model comes with
+    left_to_right: int = 0  # frames of an empty grid that are filled one by one
 
     @classmethod
     def of(
@@ -42,7 +44,6 @@ class Filling:
         rescore: str | Path | None = None,
         rescore_weight: float = 0.7,
         candidates: int | None = None,
-        hybrid_seconds: float = 0.0,
         **changes: object,
     ) -> "Filling":
         """The manner of `maskaudio.generate`, which says what the arguments mean.
@@ -51,7 +52,6 @@ class Filling:
         """
         asked = Changes(**changes)
         in_range("candidates", candidates, 1, MOST_CANDIDATES)
-        in_range("hybrid-seconds", hybrid_seconds, 0.0, 3600.0)
         if negative is not None and not negative.strip():
             raise UsageError("the negative prompt is empty")
         check_prompts([negative] if negative else [])
@@ -60,17 +60,20 @@ class Filling:
             raise UsageError(f"candidates {candidates}: {sound.name} has no ranker to choose among them")
         if asked.critic and sound.network.transformer.critic is None:
             raise UsageError(f"critic: {sound.name} has none")
-        opinion = second_opinion(sound, rescore, rescore_weight) if rescore else None
-        frames = round(hybrid_seconds * sound.codec.frame_rate)
         plan = make_plan(sound.plan, asked)
-        return cls(sound, plan, negative, opinion, candidates or sound.candidates, frames, observer)
+        opinion = second_opinion(sound, rescore, rescore_weight) if rescore else None
+        if opinion and any(s.critic or s.sampler != "confidence" for s in plan.stages):
+            raise UsageError("rescore: it ranks spans for the sampler 'confidence' without a critic only")
+        return cls(sound, plan, negative, opinion, observer, candidates)
 
     def __call__(self, grid: Grid, prompts: Sequence[str | None], seeds: list[int]) -> Tensor:
         """The codes [B, K, T] of `grid` with what is unknown made up; a prompt (or None) and a seed an item.
 
         Of several candidates the one that fits its prompt best; the first has the seed that is given.
         """
-        count = 1 if None in prompts else self.candidates
+        if None in prompts and (self.candidates or 1) > 1:
+            raise UsageError("candidates need a prompt that they may fit")
+        count = 1 if None in prompts else self.candidates or self.sound.candidates
         seeds = [(seed + (c << 48)) % 2**63 for seed in seeds for c in range(count)]
         wanted = [prompt for prompt in prompts for _ in range(count)]
         codes = grid.codes.cpu().repeat_interleave(count, 0)
@@ -81,18 +84,41 @@ class Filling:
         fit = self.sound.fits(codes, wanted).view(-1, count)
         return codes.unflatten(0, (-1, count))[torch.arange(len(fit)), fit.argmax(1)]
 
+    @torch.inference_mode()
+    def again(
+        self,
+        wave: np.ndarray,
+        rate: int,
+        hidden: Callable[[int], Tensor],
+        prompt: str | None,
+        seed: int,
+    ) -> np.ndarray:
+        """wave [N] at `rate` as the codec gives it back with some cells made anew, [N].
+
+        hidden(frames): which cells, bool, to be broadcast to [K, frames].
+        """
+        sound, codec = self.sound, self.sound.codec
+        heard = resample(np.ascontiguousarray(wave), rate, codec.sample_rate)
+        codes = codec.encode(torch.from_numpy(heard)[None, None].to(sound.device)).cpu()
+        codes = codes[:, : sound.network.transformer.streams]
+        known = ~hidden(codes.shape[2]).expand_as(codes)
+        codes = self(Grid(codes, known), [prompt], [seed])
+        made = codec.decode(codes.to(sound.device))[0].mean(0).float().cpu().numpy()
+        made = resample(made, codec.sample_rate, rate)[: len(wave)]
+        return np.pad(made, (0, len(wave) - len(made)))
+
     def _filled(self, grid: Grid, prompts: list[str | None], seeds: list[int]) -> Tensor:
         plan = replace(self.plan, span_length=min(self.plan.span_length, grid.codes.shape[2]))
         condition, unconditional = self._asked(prompts)
         network = self.sound.network.transformer
-        if self.hybrid_frames:
+        if self.left_to_right and not grid.known.any():
             grid = decode_left_to_right(
                 network,
                 grid,
                 condition,
                 plan,
-                seeds,
-                frames=self.hybrid_frames,
+                [(seed + (1 << 60)) % 2**63 for seed in seeds],  # chance of its own
+                frames=self.left_to_right,
                 unconditional=unconditional,
                 observer=self.observer,
             )

@@ -87,6 +87,10 @@ def load(model: str | Path = "sound", device: str = "cpu") -> SoundModel:
     transformer, plan = network.transformer, companions.plan
     if transformer.vocab != codec.vocab or not len(plan.stages) == transformer.streams <= codec.streams:
         raise MaskaudioError(f"{folder}/config.json: streams of plan, network and codec do not fit")
+    if codec.layout == "bands" and transformer.streams != codec.streams:
+        raise MaskaudioError(f"{folder}: it fills {transformer.streams} of the codec's {codec.streams} bands")
+    if any(stage.critic for stage in plan.stages) and transformer.critic is None:
+        raise MaskaudioError(f"{folder}/config.json: a plan with a critic, and nothing that doubts")
     if not companions.described:
         raise MaskaudioError(f"{folder}/config.json: describes nothing that the model covers")
     words = TextTable.load(find_model(companions.words, "words"))

@@ -4,7 +4,7 @@ import logging
 import math
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from maskaudio.audio import Audio
-from maskaudio.checks import check_seed
+from maskaudio.checks import check_seed, in_range
 from maskaudio.decoding.engine import Grid, Progress
 from maskaudio.decoding.plan import Plan
 from maskaudio.errors import UsageError
@@ -95,26 +95,23 @@ class _Job:
     samples: int
 
     @classmethod
-    def of(cls, prompts: list[str], duration: float, **manner: Any) -> "_Job":
+    def of(cls, prompts: list[str], duration: float, hybrid_seconds: float = 0.0, **manner: Any) -> "_Job":
         check_prompts(prompts or [""])
         if not (math.isfinite(duration) and duration > 0):
             raise UsageError(f"duration {duration}: give seconds above 0")
         if duration > LONGEST:
             raise UsageError(f"duration {duration:g} s: at most {LONGEST:g} s")
+        in_range("hybrid-seconds", hybrid_seconds, 0.0, LONGEST)
         filling = Filling.of(**manner)
         sound = filling.sound
+        filling = replace(filling, left_to_right=round(hybrid_seconds * sound.codec.frame_rate))
         _warn_of_the_unfamiliar(sound, prompts)
         samples = round(duration * sound.codec.sample_rate)
         if samples < 1:
             raise UsageError(f"duration {duration:g} s: shorter than one sample")
         job = cls(filling, prompts, samples)
         logging.getLogger("maskaudio").info(
-            "model %s on %s, %d frames, steps %s, best of %d",
-            sound.name,
-            sound.device,
-            job.frames,
-            _steps(filling.plan),
-            filling.candidates,
+            "model %s on %s, %d frames, steps %s", sound.name, sound.device, job.frames, _steps(filling.plan)
         )
         return job
 

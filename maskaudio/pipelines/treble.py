@@ -5,11 +5,11 @@ import torch
 
 from maskaudio.audio import resample
 from maskaudio.codec.bands import BandsCodec
-from maskaudio.decoding.engine import Grid
 from maskaudio.errors import UsageError
 from maskaudio.pipelines.filling import Filling
 
-SILENT = -60.0  # dB under the loudest: a spectrum that stays below has ended
+SILENT = -90.0  # dB under the loudest: a spectrum that stays below has ended; soft treble has not
+NEARLY = 1.05  # a band that reaches so far beyond the cutoff is whole
 CROSSOVER = 0.9  # share of the cutoff from where on, up to the cutoff, both are heard
 
 
@@ -24,18 +24,19 @@ def widen(
     codec = filling.sound.codec
     if not isinstance(codec, BandsCodec):
         raise UsageError(f"{filling.sound.name}: its streams are no frequency bands")
+    if cutoff is None:
+        cutoff = ends_at(samples, rate)
     own = np.stack([resample(np.ascontiguousarray(c), rate, max(rate, codec.sample_rate)) for c in samples])
     rate = max(rate, codec.sample_rate)
-    if cutoff is None:
-        cutoff = ends_at(own, rate)
-    missing = [edge > cutoff for edge in codec.edges[1:]]
+    missing = [edge > NEARLY * cutoff for edge in codec.edges[1:]]
     if not any(missing):
         raise UsageError(f"nothing is missing up to {codec.edges[-1]:.0f} Hz: give the cutoff you mean")
     if all(missing):
         raise UsageError(f"cutoff {cutoff:.0f} Hz: the lowest band alone reaches to {codec.edges[1]:.0f} Hz")
-    made = _made(own.mean(0), rate, filling, prompt, seed, torch.tensor(missing))
-    below, above = _split(own, rate, cutoff)[0], _split(made[None], rate, cutoff)[1]
-    return below + above * _levels(own, made, rate, cutoff), rate, cutoff
+    bands = torch.tensor(missing)[:, None]
+    made = filling.again(own.mean(0), rate, lambda frames: bands.expand(-1, frames), prompt, seed)
+    treble = _above(made[None], rate, cutoff) * _levels(own, made, rate, cutoff)
+    return own - _above(own, rate, cutoff) + treble, rate, cutoff
 
 
 def ends_at(samples: np.ndarray, rate: int) -> float:
@@ -47,28 +48,13 @@ def ends_at(samples: np.ndarray, rate: int) -> float:
     return min(100.0 * (heard[-1] + 1), rate / 2) if steps.max() > 0 else rate / 2
 
 
-@torch.inference_mode()
-def _made(
-    wave: np.ndarray, rate: int, filling: Filling, prompt: str | None, seed: int, missing: torch.Tensor
-) -> np.ndarray:
-    """wave [N] as the codec gives it back with its `missing` bands (bool [K]) filled in, [N]."""
-    sound, codec = filling.sound, filling.sound.codec
-    heard = torch.from_numpy(resample(np.ascontiguousarray(wave), rate, codec.sample_rate))
-    codes = codec.encode(heard[None, None].to(sound.device)).cpu()
-    known = ~missing[None, :, None].expand_as(codes)
-    codes = filling(Grid(codes, known), [prompt], [seed])
-    made = codec.decode(codes.to(sound.device))[0, 0].float().cpu().numpy()
-    made = resample(made, codec.sample_rate, rate)[: len(wave)]
-    return np.pad(made, (0, len(wave) - len(made)))
-
-
-def _split(samples: np.ndarray, rate: int, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
-    """samples [C, N] below and above the cutoff; both add up to the whole."""
+def _above(samples: np.ndarray, rate: int, cutoff: float) -> np.ndarray:
+    """What of samples [C, N] lies above the cutoff."""
     spectrum = np.fft.rfft(samples)
     hertz = np.fft.rfftfreq(samples.shape[1], 1 / rate)
     fade = np.clip((hertz - CROSSOVER * cutoff) / ((1 - CROSSOVER) * cutoff), 0.0, 1.0)
     above = np.fft.irfft(spectrum * (0.5 - 0.5 * np.cos(np.pi * fade)), samples.shape[1])
-    return (samples - above).astype(np.float32), above.astype(np.float32)
+    return above.astype(np.float32)
 
 
 def _levels(own: np.ndarray, made: np.ndarray, rate: int, cutoff: float) -> np.ndarray:

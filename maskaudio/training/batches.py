@@ -1,5 +1,6 @@
 """What a training batch of a masked model shows, hides and asks for."""
 
+import functools
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +54,18 @@ class SoundTask:
         if rng.random() < 0.15:
             delayed = rng.random() < 0.3
             return self._delayed(clean, texts, rng) if delayed else self._flattened(clean, stage, texts, rng)
+        return self.masked(clean, stage, texts, rng, generator)
+
+    def masked(
+        self,
+        clean: Tensor,
+        stage: int,
+        texts: list[str],
+        rng: np.random.Generator,
+        generator: torch.Generator,
+    ) -> dict[str, Tensor]:
+        """Clean codes [B, K, T] with spans of `stage` masked, and all later streams."""
+        count, frames = clean.shape[0], clean.shape[2]
         share = torch.tensor([masked_share("cosine", u) for u in rng.random(count)])
         span = self.span if rng.random() < 0.7 else 1
         masked = training_mask(share, frames, span, generator)
@@ -188,11 +201,15 @@ class SoundTask:
         return self._pack(codes, clean[:, stage : stage + 1], scored, stage, texts, rng, "flattened")
 
     def _delayed(self, clean: Tensor, texts: list[str], rng: np.random.Generator | None) -> dict[str, Tensor]:
-        """Left to right, all streams at once: stream k is asked for k frames late, and seen k + 1 late."""
+        """Left to right, all streams at once: stream k is asked for k frames late, and seen k + 1 late.
+
+        The end is as decoding meets it: K − 1 frames more, until the last stream is there.
+        """
         streams = range(clean.shape[1])
-        codes = torch.stack([_late(clean[:, k], k + 1, self.vocab) for k in streams], 1)
-        target = torch.stack([_late(clean[:, k], k, UNASKED) for k in streams], 1)
-        scored = torch.ones(clean.shape[0], clean.shape[2], dtype=torch.bool)
+        longer = functools.partial(torch.nn.functional.pad, clean, (0, len(streams) - 1))
+        codes = torch.stack([_late(longer(value=self.vocab)[:, k], k + 1, self.vocab) for k in streams], 1)
+        target = torch.stack([_late(longer(value=UNASKED)[:, k], k, UNASKED) for k in streams], 1)
+        scored = torch.ones(codes.shape[0], codes.shape[2], dtype=torch.bool)
         return self._pack(codes, target, scored, 0, texts, rng, "delayed")
 
     def _pack(

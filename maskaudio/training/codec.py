@@ -1,5 +1,6 @@
 """Training a codec in halves that can be judged apart: log-mel ⇄ tokens, then tokens → magnitudes."""
 
+import copy
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +15,11 @@ from maskaudio.checkpoints.folder import save_model
 from maskaudio.checkpoints.registry import lasting_name
 from maskaudio.codec.bands import BandsCodec
 from maskaudio.codec.harmonics import comb_details, detail
-from maskaudio.codec.load import load_codec
+from maskaudio.codec.load import load_host
 from maskaudio.codec.mel import FLOOR
 from maskaudio.codec.neural import NeuralCodec
 from maskaudio.codec.stft import stft_magnitude
 from maskaudio.devices import pick_device
-from maskaudio.errors import UsageError
 from maskaudio.training.augment import change_pitch, colour, cut_treble
 from maskaudio.training.recipe import CodecRecipe, Phase, recipe_clips
 from maskaudio.training.samples import save_sample
@@ -42,12 +42,13 @@ class TokenHalf(nn.Module):
 
     @torch.no_grad()
     def validate(self, wave: Tensor) -> dict[str, Tensor]:
-        """Mel distance in nats with the first 1 … K streams, and the share of codes in use."""
+        """Mel distance in nats with the first 1 … K streams (bands: all), and the share of codes in use."""
         codec = self.codec
         mel = codec.log_mel(wave[:, None])
         codes = codec.encode(wave[:, None])
+        first = codec.streams if codec.layout == "bands" else 1
         figures = {
-            f"mel{j}": F.l1_loss(codec.decode_mel(codes[:, :j]), mel) for j in range(1, codec.streams + 1)
+            f"mel{j}": F.l1_loss(codec.decode_mel(codes[:, :j]), mel) for j in range(first, codec.streams + 1)
         }
         used = [codes[:, k].unique().numel() / codec.vocab for k in range(codec.streams)]
         return figures | {"used": torch.tensor(used).mean()}
@@ -217,12 +218,14 @@ def train_codec(
     **options: Any,
 ) -> Path:
     """Carry out a codec recipe; returns the folder of the finished model, `run`/model."""
-    codec = new_codec(recipe, pick_device(device))
+    codec = new_codec(recipe)
     clips, _ = recipe_clips(recipe.data, sources)
     with main_process_first(pick_device(device)):
         stores = store_splits(clips, run / "audio", codec.sample_rate)
-    for name, half in HALVES[: 1 if recipe.bands else 2]:
-        phase: Phase = getattr(recipe, name)
+    for name, half in HALVES:
+        phase: Phase | None = getattr(recipe, name)
+        if phase is None:
+            continue
         codec.requires_grad_(True)
         module = half(codec)
         task = CodecTask(module, *stores.values(), phase.batch, phase.seconds, phase.seed)
@@ -234,12 +237,10 @@ def train_codec(
     return folder
 
 
-def new_codec(recipe: CodecRecipe, device: str) -> NeuralCodec | BandsCodec:
+def new_codec(recipe: CodecRecipe) -> NeuralCodec | BandsCodec:
     """The untrained codec that `recipe` describes."""
+    host = copy.deepcopy(load_host(recipe.bands.host)) if recipe.bands else None
     torch.manual_seed(recipe.tokens.seed)
-    if recipe.bands is None:
+    if host is None:
         return NeuralCodec(recipe.model)
-    host = load_codec(recipe.bands.host, device)
-    if not isinstance(host, NeuralCodec):
-        raise UsageError(f"bands.host: '{recipe.bands.host}' is no residual codec of ours")
     return BandsCodec(replace(recipe.bands, host=lasting_name(recipe.bands.host)), host)

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskaudio.decoding.samplers import draw, probabilities
 from maskaudio.networks.sound import SoundNetwork
-from maskaudio.training.batches import SoundTask
+from maskaudio.training.batches import LENGTHS, SoundTask
 
 
 class CriticLoss(nn.Module):
@@ -23,6 +24,10 @@ class CriticLoss(nn.Module):
         network.requires_grad_(False)
         network.transformer.critic.requires_grad_(True)
         self.network = network
+
+    def train(self, mode: bool = True) -> "CriticLoss":
+        """Nothing in it is ever in training mode: what is judged is the network as it decodes."""
+        return super().train(False)
 
     def forward(
         self,
@@ -41,16 +46,13 @@ class CriticLoss(nn.Module):
         k, transformer = int(stage), self.network.transformer
         with torch.no_grad():
             condition = self.network.condition(text, text_valid, dropped)
-            logits = transformer.score(codes, k, condition, scored)
-            token = draw(probabilities(logits[:, 0], float(temperature)), uniform[scored].double())
+            p = probabilities(transformer.score(codes, k, condition, scored)[:, 0].cpu(), float(temperature))
             filled = codes.clone()
-            filled[:, k][scored] = token
+            filled[:, k][scored] = draw(p, uniform[scored].cpu().double()).to(codes.device)
         said = transformer.genuine(filled, k, condition).float()
         true = (filled[:, k] == target[:, 0]).float()
-        own = filled[:, k] < transformer.vocab
-        loss = F.binary_cross_entropy_with_logits(said[own], true[own])
-        right = ((said > 0) == (true > 0.5))[own].float().mean()
-        return {"loss": loss, "right": right, "true": true[own].mean()}
+        loss = F.binary_cross_entropy_with_logits(said, true)
+        return {"loss": loss, "right": ((said > 0) == (true > 0.5)).float().mean(), "true": true.mean()}
 
 
 @dataclass(frozen=True)
@@ -60,26 +62,30 @@ class CriticTask:
     sounds: SoundTask
 
     def batch(self, step: int, rank: int) -> dict[str, Tensor]:
-        again = 0
-        while (batch := self.sounds.batch(step + again * 10**7, rank))["causal"]:
-            again += 1
-        return self._with_chance(batch, step)
+        rng = np.random.default_rng([self.sounds.seed, 5, step, rank])
+        frames = int(rng.choice(LENGTHS))
+        clean, texts = self.sounds.clips(max(1, self.sounds.frames // frames), frames, rng)
+        return self._with_chance(clean, int(rng.integers(self.sounds.streams)), texts, rng)
 
     def validate(self, module: nn.Module) -> dict[str, float]:
-        """Loss, share of right answers and share of true codes on batches that training never sees."""
-        device = next(module.parameters()).device
-        figures: dict[str, list[float]] = {}
-        for i in range(8):
-            batch = self.batch(10**6 + i, 0)
+        """Loss, share of right answers and share of true codes, over all stages."""
+        device, streams = next(module.parameters()).device, self.sounds.streams
+        clean, texts = self.sounds.fitted(48, 100)
+        figures: dict[str, float] = {}
+        for stage in range(streams):
+            batch = self._with_chance(clean, stage, texts, np.random.default_rng(stage))
             with torch.no_grad():
                 for name, value in module(**{k: v.to(device) for k, v in batch.items()}).items():
-                    figures.setdefault(name, []).append(float(value))
-        return {name: sum(values) / len(values) for name, values in figures.items()}
+                    figures[name] = figures.get(name, 0.0) + float(value) / streams
+        return figures
 
     def show(self, module: nn.Module, folder: Path) -> None:
         """Doubts are nothing to hear."""
 
-    def _with_chance(self, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
-        chance = torch.Generator().manual_seed(step)
+    def _with_chance(
+        self, clean: Tensor, stage: int, texts: list[str], rng: np.random.Generator
+    ) -> dict[str, Tensor]:
+        chance = torch.Generator().manual_seed(int(rng.integers(2**32)))
+        batch = self.sounds.masked(clean, stage, texts, rng, chance)
         uniform = torch.rand(batch["scored"].shape, generator=chance)
         return batch | {"uniform": uniform, "temperature": 0.5 + 0.7 * torch.rand((), generator=chance)}

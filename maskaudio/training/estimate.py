@@ -30,13 +30,15 @@ def codec_hours(recipe: CodecRecipe) -> dict[str, float]:
     from maskaudio.training.codec import HALVES, CodecTask, new_codec
     from maskaudio.training.store import AudioStore
 
-    codec = new_codec(recipe, "cpu")
+    codec = new_codec(recipe)
     rate = codec.sample_rate
     noise = (np.random.default_rng(0).standard_normal(12 * rate) * 3000).astype(np.int16)
     store = AudioStore([Clip("noise", Path())], noise, np.array([0, len(noise)]), rate)
     hours = {}
-    for name, half in HALVES[: 1 if recipe.bands else 2]:
-        phase: Phase = getattr(recipe, name)
+    for name, half in HALVES:
+        phase: Phase | None = getattr(recipe, name)
+        if phase is None:
+            continue
         codec.requires_grad_(True)
         module = half(codec)
         hours[name] = _hours(module, CodecTask(module, store, store, phase.batch, phase.seconds), phase)
@@ -68,8 +70,8 @@ def sound_hours(recipe: SoundRecipe) -> dict[str, float]:
         hours["prior"] = _hours(PriorLoss(network), PriorTask(task, recipe.prior), recipe.prior)
         PriorLoss(network).requires_grad_(False)
     hours["transformer"] = _hours(SoundLoss(network), task, recipe.training)
-    for name, module, own_task, phase in lessons(network, task, recipe):
-        hours[name] = _hours(module, own_task, phase)
+    for name, loss, own_task, phase in lessons(task, recipe):
+        hours[name] = _hours(loss(network), own_task, phase)
     return hours
 
 

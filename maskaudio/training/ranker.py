@@ -12,8 +12,6 @@ from maskaudio.networks.sound import SoundNetwork
 from maskaudio.training.batches import SoundTask
 from maskaudio.training.recipe import Phase
 
-SHORTEST = 25  # frames of a clip that is listened to
-
 
 class RankerLoss(nn.Module):
     """Each clip is to find its text among those of the batch, and each text its clip (CLIP's loss).
@@ -26,6 +24,10 @@ class RankerLoss(nn.Module):
         network.requires_grad_(False)
         network.ranker.requires_grad_(True)
         self.network = network
+
+    def train(self, mode: bool = True) -> "RankerLoss":
+        """Nothing in it is ever in training mode: texts are read as they are when clips are ranked."""
+        return super().train(False)
 
     def forward(self, codes: Tensor, text: Tensor, text_valid: Tensor, same: Tensor) -> dict[str, Tensor]:
         """codes [B, K, T], text embeddings [B, L, D], same bool [B, B]: whose texts say the same."""
@@ -49,7 +51,7 @@ class RankerTask:
 
     def batch(self, step: int, rank: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([self.sounds.seed, 7, step, rank])
-        frames = int(rng.integers(SHORTEST, 2 * self._frames() - SHORTEST))
+        frames = int(self._frames() * rng.uniform(0.25, 1.75))
         codes, texts = self.sounds.clips(self.phase.batch, frames, rng)
         wrong = torch.from_numpy(rng.random(codes.shape) < rng.uniform(0, 0.2, (len(codes), 1, 1)))
         noise = torch.from_numpy(rng.integers(0, self.sounds.vocab, codes.shape))

@@ -30,6 +30,13 @@ class RankerPhase(Phase):
 
     model: RankerConfig = field(default_factory=RankerConfig)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.seconds < 0.5:
+            raise UsageError(
+                f"ranker.seconds: {self.seconds:g}: clips of half a second or more can be told apart"
+            )
+
 
 @dataclass(frozen=True)
 class Data:
@@ -79,7 +86,7 @@ class SpeechRecipe:
     acoustic: dict[str, Any] = field(default_factory=dict)
     span: int = 2  # frames
     frames: int = 2400  # in a batch, over all clips
-    takes: int = 3  # of every clip: further ones are played faster or slower, as other voices
+    takes: int = 3  # of every clip: further ones are in other voices
     about: dict[str, Any] = field(default_factory=dict)  # summary, licence, status: for `models show`
     data: Data = field(default_factory=Data)
 

@@ -1,6 +1,5 @@
 """Training text → sound: a masked transformer on stored tokens."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +105,8 @@ def train_sound(
     module = SoundLoss(network)
     average = train(module, task, recipe.training, run / "training", resume=resume, device=device, **options)
     module.load_state_dict(average, strict=False)
-    for name, lesson, own_task, phase in lessons(network, task, recipe):
+    for name, loss, own_task, phase in lessons(task, recipe):
+        lesson = loss(network)
         average = train(lesson, own_task, phase, run / name, resume=resume, device=device, **options)
         lesson.load_state_dict(average, strict=False)
     folder = run / "model"
@@ -131,14 +131,14 @@ def learn_prior(network: SoundNetwork, task: PriorTask, run: Path, **options: An
     module.requires_grad_(False)
 
 
-def lessons(
-    network: SoundNetwork, task: SoundTask, recipe: SoundRecipe
-) -> Iterator[tuple[str, nn.Module, Task, Schedule]]:
+def lessons(task: SoundTask, recipe: SoundRecipe) -> list[tuple[str, type[nn.Module], Task, Schedule]]:
     """What is learned on the finished network, which stays as it is: name, loss, task, how long."""
+    found: list[tuple[str, type[nn.Module], Task, Schedule]] = []
     if recipe.critic:
-        yield "critic", CriticLoss(network), CriticTask(task), recipe.critic
+        found.append(("critic", CriticLoss, CriticTask(task), recipe.critic))
     if recipe.ranker:
-        yield "ranker", RankerLoss(network), RankerTask(task, recipe.ranker), recipe.ranker
+        found.append(("ranker", RankerLoss, RankerTask(task, recipe.ranker), recipe.ranker))
+    return found
 
 
 def new_network(recipe: SoundRecipe, codec: Codec) -> SoundNetwork:

@@ -72,6 +72,11 @@ def test_usage(fails, take, model, arguments, says):
     fails(2, "edit", *arguments, "-m", model, says=says)
 
 
+def test_a_trace_shows_one_clip(fails, take, model):
+    fails(2, "generate", "rain", "-m", model, "--trace", "t.png", "--candidates", 2, says="--trace")
+    fails(2, "edit", "extend", "take.wav", "-d", 15, "-m", model, "--trace", "t.png", says="at most 10 s")
+
+
 def test_treble_needs_a_model_of_bands(fails, take):
     fails(2, "edit", "bandwidth", "take.wav", says="give --model")
 

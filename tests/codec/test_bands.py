@@ -75,7 +75,7 @@ def test_it_is_trained_saved_and_loaded_without_its_host(host, tmp_path):
     assert isinstance(codec, Codec) and codec.hash != load_codec(host).hash
     assert not any(name.startswith("host") for name in codec.state_dict())
     assert (folder / "model.safetensors").stat().st_size < (host / "model.safetensors").stat().st_size
-    with pytest.raises(UsageError, match="no residual codec"):
+    with pytest.raises(MaskaudioError, match="no residual codec"):
         train_codec(
             CodecRecipe(PHASE, bands=BandsConfig(str(folder), **SHAPE)),
             [tmp_path / "clips"],

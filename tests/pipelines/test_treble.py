@@ -6,7 +6,7 @@ import pytest
 from maskaudio import edit
 from maskaudio.audio import Audio, resample
 from maskaudio.errors import UsageError
-from maskaudio.pipelines.treble import _split, ends_at
+from maskaudio.pipelines.treble import _above, ends_at
 from tests.tiny import tiny_sound_model
 
 
@@ -50,15 +50,15 @@ def test_where_a_spectrum_ends():
     wave = noise(24000, 2.0)
     assert ends_at(wave, 24000) == pytest.approx(12000, abs=100)
     low = np.stack([resample(resample(c, 24000, 8000), 8000, 24000) for c in wave])
-    assert ends_at(low, 24000) == pytest.approx(4000, abs=400)
+    assert 4000 <= ends_at(low, 24000) <= 5200, "the resampler's slope"
+    assert ends_at(noise(8000), 8000) == pytest.approx(4000, abs=100)
     assert ends_at(np.zeros((1, 100), np.float32), 24000) == 12000
 
 
-def test_both_sides_of_the_crossover_add_up():
+def test_the_crossover_lies_under_the_cutoff():
     wave = noise(24000)
-    below, above = _split(wave, 24000, 4000.0)
-    assert np.allclose(below + above, wave, atol=1e-6)
-    assert level(above, 24000, 0, 3500)[0] < 1e-6 and level(below, 24000, 4100, 12000)[0] < 1e-6
+    above = _above(wave, 24000, 4000.0)
+    assert level(above, 24000, 0, 3500)[0] < 1e-6 and level(wave - above, 24000, 4100, 12000)[0] < 1e-6
 
 
 def test_what_makes_no_sense_is_refused(model, tmp_path):
