@@ -13,6 +13,7 @@ import soundfile
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHORT = "--set prior.steps=2 --set training.steps=2 --set mixes=0 --set training.validate_every=2"
+SHORT += " --set critic.steps=2 --set ranker.steps=2 --set ranker.batch=8"
 
 
 def blocks(language: str) -> list[str]:
