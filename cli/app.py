@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from maskaudio.cli import codec, doctor, edit, generate, inspect, models, options, speak, train, voices
+from maskaudio.cli import batch, codec, doctor, edit, generate, inspect, models, options, speak, train, voices
 from maskaudio.errors import MaskaudioError, UsageError
 
 # rich help would triple the time of --help
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command()(generate.generate)
 app.command()(speak.speak)
 app.add_typer(edit.app, name="edit")
+app.command()(batch.batch)
 app.command()(inspect.inspect)
 app.add_typer(voices.app, name="voices")
 app.add_typer(models.app, name="models")

@@ -217,6 +217,7 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter(f.name, first.KEYWORD_ONLY, default=f.default, annotation=shared[f.name])
         for f in fields(kind)
     ]
+    expanded.shared = kind
     expanded.__signature__ = inspect.Signature(parameters)  # what typer reads
     expanded.__annotations__ = {p.name: p.annotation for p in parameters}
     return expanded

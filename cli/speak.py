@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,52 +17,68 @@ if TYPE_CHECKING:
     from maskaudio.pipelines.speech import Utterance
 
 
-@with_options
-def speak(
-    delivering: Delivering,
-    text: Annotated[
-        str | None, typer.Argument(metavar="[TEXT]", help="What to say; - reads all of stdin.")
-    ] = None,
-    file: Annotated[Path | None, options.option("--file", help="Say what stands in this text file.")] = None,
+@dataclass(frozen=True)
+class Speaking(Delivering):
+    """The options of `speak`: how a text is said, too."""
+
     voice: Annotated[
         str | None,
         options.option(
             "--voice", help="A voice's name (see 'voices list') or a clip of 2 to 30 s. [default: the first]"
         ),
-    ] = None,
+    ] = None
     voice_text: Annotated[
         str | None, options.option("--voice-text", help="All that the clip says; makes --speed voice exact.")
-    ] = None,
+    ] = None
     language: Annotated[
         str | None, options.option("--language", help="en-us or en-gb. [default: the voice's]")
-    ] = None,
+    ] = None
     engine: Annotated[
         str, options.option("--engine", help="What reads the text: lexicon, or espeak where installed.")
-    ] = "lexicon",
+    ] = "lexicon"
     speed: Annotated[
         str, options.option("--speed", help="Pace, 0.3 to 3: 1.2 is faster; 'voice' is the clip's own.")
-    ] = "1",
+    ] = "1"
     duration: Annotated[
         float | None,
         options.option("-d", "--duration", help="Seconds that all of it shall take, in place of --speed."),
-    ] = None,
+    ] = None
     pronunciations: Annotated[
         Path | None,
         options.option("--pronunciations", help="A file of words and how they are said: nginx  ˈɛndʒɪnˈɛks"),
-    ] = None,
-    model: Annotated[str, options.option("-m", "--model", help="A model's name or folder.")] = "speech",
+    ] = None
+    model: Annotated[str, options.option("-m", "--model", help="A model's name or folder.")] = "speech"
     steps: Annotated[
         int | None, options.option("--steps", help="Reveals of what is said and of the coarse sound.")
-    ] = None,
+    ] = None
     guidance: Annotated[
         float | None, options.option("--guidance", help="How closely to follow the text; 1 = no guidance.")
-    ] = None,
-    temperature: options.Temperature = None,
-    top_p: options.TopP = None,
+    ] = None
+    temperature: options.Temperature = None
+    top_p: options.TopP = None
     candidates: Annotated[
         int,
         options.option("--candidates", min=1, max=64, help="Make each sentence N times, keep the clearest."),
-    ] = 1,
+    ] = 1
+
+    def settings(self) -> dict[str, Any]:
+        """What the library is told."""
+        from maskaudio.text.script import read_pronunciations
+
+        ways = ("voice", "voice_text", "language", "engine", "duration", "model")
+        ways += ("steps", "guidance", "temperature", "top_p", "candidates")
+        words = read_pronunciations(self.pronunciations) if self.pronunciations else None
+        told = {"speed": _speed(self.speed), "pronunciations": words}
+        return super().settings() | {k: getattr(self, k) for k in ways} | told
+
+
+@with_options
+def speak(
+    speaking: Speaking,
+    text: Annotated[
+        str | None, typer.Argument(metavar="[TEXT]", help="What to say; - reads all of stdin.")
+    ] = None,
+    file: Annotated[Path | None, options.option("--file", help="Say what stands in this text file.")] = None,
     subtitles: Annotated[
         Path | None, options.option("--subtitles", help="Also write when what is said: .srt, .vtt or .json.")
     ] = None,
@@ -75,46 +92,32 @@ def speak(
 
     A voice is a person's: use a clip only with the consent of whoever speaks in it.
     """
-    delivering.check()
-    script = _read(text, file)
-    seed = options.draw_seed() if delivering.seed is None else delivering.seed
+    speaking.check()
+    script = read_text(text, file)
+    seed = options.draw_seed() if speaking.seed is None else speaking.seed
 
     from maskaudio.cli.output import plan_targets
     from maskaudio.cli.playing import Player
     from maskaudio.cli.progress import live_sentences
     from maskaudio.cli.subtitles import check_subtitles, write_subtitles
 
-    (target,) = plan_targets(delivering.out, delivering.format, script[:200], [seed])
+    (target,) = plan_targets(speaking.out, speaking.format, script[:200], [seed])
     if subtitles:
         check_subtitles(subtitles)
     player = Player() if play else None
-    delivering.set_up()
+    speaking.set_up()
 
     from maskaudio.pipelines import speech
-    from maskaudio.text.script import read_pronunciations
 
-    manner = {"duration": duration, "steps": steps, "guidance": guidance, "temperature": temperature}
-    manner |= {"top_p": top_p, "candidates": candidates}
-    said = speech.utterances(
-        script,
-        speech.Manner(_speed(speed), **manner),
-        voice=voice,
-        voice_text=voice_text,
-        language=language,
-        engine=engine,
-        seed=seed,
-        model=model,
-        pronunciations=read_pronunciations(pronunciations) if pronunciations else None,
-        **delivering.settings(),
-    )
+    said = speech.utterances(script, seed=seed, **speaking.settings())
     started = time.perf_counter()
     cues: list[dict[str, Any]] = []
-    with live_sentences(not delivering.quiet) as show:
-        done = delivering.stream(_heard(said, cues, show), target, started, player)
-    more = {"voice": done.tags["voice"], "model": model, "sentences": len(cues)}
+    with live_sentences(not speaking.quiet) as show:
+        done = speaking.stream(_heard(said, cues, show), target, started, player)
+    more = {"voice": done.tags["voice"], "model": speaking.model, "sentences": len(cues)}
     if subtitles:
-        more["subtitles"] = str(write_subtitles(subtitles, cues, overwrite=delivering.overwrite))
-    delivering.report(done, target, seed, "speech", **more)
+        more["subtitles"] = str(write_subtitles(subtitles, cues, overwrite=speaking.overwrite))
+    speaking.report(done, target, seed, "speech", **more)
     if player:
         player.finish()
 
@@ -146,7 +149,7 @@ def _add_cue(cues: list[dict[str, Any]], utterance: "Utterance", start: float) -
         cues[-1]["end"] = end
 
 
-def _read(text: str | None, file: Path | None) -> str:
+def read_text(text: str | None, file: Path | None) -> str:
     if (text is None) == (file is None):
         raise UsageError('give the text, as in maskaudio speak "Hello there.", or --file, or - for stdin')
     if text == "-":

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -131,13 +132,11 @@ def speak(
     semantic tokens and of the first acoustic stream. candidates: how many times each sentence is made; the
     one that the tokeniser understands best is kept. Raises UsageError for values that make no sense.
     """
-    manner = Manner(speed, duration, steps, guidance, temperature, top_p, candidates)
     seed = pick_seed(seed)
     parts: list[np.ndarray] = []
     tags: dict[str, str] = {}
     said = utterances(
         text,
-        manner,
         voice=voice,
         voice_text=voice_text,
         language=language,
@@ -147,6 +146,13 @@ def speak(
         pronunciations=pronunciations,
         device=device,
         observer=observer,
+        speed=speed,
+        duration=duration,
+        steps=steps,
+        guidance=guidance,
+        temperature=temperature,
+        top_p=top_p,
+        candidates=candidates,
     )
     for utterance in said:
         rate, tags = utterance.audio.sample_rate, utterance.audio.tags
@@ -156,7 +162,6 @@ def speak(
 
 def utterances(
     text: str,
-    manner: Manner | None = None,
     *,
     voice: str | Path | Voice | None = None,
     voice_text: str | None = None,
@@ -167,9 +172,10 @@ def utterances(
     pronunciations: Mapping[str, str] | None = None,
     device: str = "auto",
     observer: Callable[[Progress], None] | None = None,
+    **how: Any,
 ) -> Iterator[Utterance]:
-    """Say `text` sentence by sentence, each as soon as it is made, at constant memory."""
-    manner = manner or Manner()
+    """Say `text` sentence by sentence, each as soon as it is made, at constant memory; how: see Manner."""
+    manner = Manner(**how)
     check_seed(seed)
     folder = find_model(model, "speech")
     voice = first_voice(folder) if voice is None else voice
