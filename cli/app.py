@@ -9,7 +9,20 @@ from typing import NoReturn
 
 import typer
 
-from maskaudio.cli import batch, codec, doctor, edit, generate, inspect, models, options, speak, train, voices
+from maskaudio.cli import (
+    batch,
+    codec,
+    doctor,
+    edit,
+    generate,
+    inspect,
+    models,
+    options,
+    serve,
+    speak,
+    train,
+    voices,
+)
 from maskaudio.errors import MaskaudioError, UsageError
 
 # rich help would triple the time of --help
@@ -23,6 +36,7 @@ app.command()(generate.generate)
 app.command()(speak.speak)
 app.add_typer(edit.app, name="edit")
 app.command()(batch.batch)
+app.command()(serve.serve)
 app.command()(inspect.inspect)
 app.add_typer(voices.app, name="voices")
 app.add_typer(models.app, name="models")

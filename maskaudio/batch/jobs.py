@@ -71,11 +71,11 @@ class Failed:
 Outcome = Made | Failed
 
 TOGETHER = 5.0  # seconds: longer clips gain nothing by company on a CPU
-FRAMES = 8.0  # seconds of sound in a group
+SECONDS = 8.0  # seconds of sound in a group
 
 
 def grouped(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Jobs that are made together: of one model and length, as many as fill FRAMES seconds, in order.
+    """Jobs that are made together: of one model and length, as many as fill SECONDS seconds, in order.
 
     Always formed from a whole manifest: what a clip becomes may hang on its group's shape in the last digit.
     """
@@ -90,10 +90,15 @@ def grouped(jobs: Sequence[Job]) -> list[list[Job]]:
             group = waiting[kind] = []
             groups.append(group)
         group.append(job)
-        if len(group) >= max(1, int(FRAMES / job.told["duration"])):
+        if len(group) >= room(job):
             del waiting[kind]
     models = {name: i for i, name in enumerate(dict.fromkeys(map(_model, jobs)))}
     return sorted(groups, key=lambda group: models[_model(group[0])])
+
+
+def room(job: Job) -> int:
+    """How many jobs like `job` are made together."""
+    return max(1, int(SECONDS / job.told["duration"]))
 
 
 def make(jobs: Sequence[Job], device: str = "auto") -> list[Outcome]:
