@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 import traceback
-from typing import NoReturn
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -46,8 +47,21 @@ app.command()(doctor.doctor)
 
 
 @app.callback(invoke_without_command=True)
-def root(context: typer.Context, version: options.Version = False) -> None:
+def root(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        options.option(
+            "--config", help="A TOML file of options: a table such as [generate] for each command."
+        ),
+    ] = None,
+    version: options.Version = False,
+) -> None:
     """Words to sound files, on the machine you own."""
+    if config:
+        from maskaudio.cli.config import read_defaults
+
+        context.default_map = read_defaults(config, context.command.commands)
     if context.invoked_subcommand is None:
         print(context.get_help())
 

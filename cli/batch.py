@@ -38,6 +38,7 @@ class Kind(str, Enum):
 
 @with_defaults
 def batch(
+    context: typer.Context,
     manifest: Annotated[
         Path, typer.Argument(metavar="MANIFEST", help="csv, tsv, jsonl, or one prompt a line; - for stdin.")
     ],
@@ -95,6 +96,7 @@ def batch(
 
     rows = read_manifest(data, kind.value if kind else kind_of(None if piped else manifest, data))
     reader = Reader(out, Path() if piped else manifest.parent, defaults or {}, task, template)
+    reader.configured = context.find_root().default_map or {}
     options.set_up(quiet=quiet, verbose=verbose, threads=threads, offline=offline)
 
     from maskaudio.batch.run import Result, failure, run_batch

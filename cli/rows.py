@@ -104,6 +104,7 @@ class Reader:
             app.command(name)(known.command)
         self.commands = typer.main.get_command(app).commands
         self.flags = {name: dict(_row_options(known)) for name, known in TASKS.items()}
+        self.configured: dict[str, Any] = {}  # what --config says, by command
         self.unknown: set[str] = set()  # columns that are neither options nor in the template
         self._taken: dict[str, int] = {}  # file, whatever its case → its line
         self._seen: Counter[str] = Counter()
@@ -178,8 +179,12 @@ class Reader:
             arguments += ["--", words]
         command = self.commands[task.name]
         prefix = f"MASKAUDIO_{task.name.replace(' ', '_').upper()}"
+        configured = self.configured
+        for part in task.name.split():
+            configured = configured.get(part, {})
+        manner = {"auto_envvar_prefix": prefix, "default_map": configured}
         try:
-            return command.make_context(task.name, arguments, auto_envvar_prefix=prefix).params
+            return command.make_context(task.name, arguments, **manner).params
         except typer.BadParameter.__mro__[2] as error:  # ClickException, see app.py
             raise UsageError(error.format_message().rstrip(".")) from None
 

@@ -23,7 +23,7 @@ class OnRay:
         from ray.util import ActorPool
 
         try:
-            ray.init(self.address, ignore_reinit_error=True, log_to_driver=False)
+            ray.init(self.address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, ValueError, RuntimeError) as error:
             why = str(error).splitlines()[0]
             raise MaskaudioError(f"Ray at {self.address or 'this machine'}: {why}") from None

@@ -52,7 +52,7 @@ def kind_of(path: Path | None, data: bytes) -> str:
 def _plain(text: str, _: str) -> Iterator[Row]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            yield Row(number, {"text": line.strip()})
+            yield Row(number, {"prompt": line.strip()})
 
 
 def _table(text: str, delimiter: str) -> Iterator[Row]:

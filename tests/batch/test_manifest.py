@@ -20,7 +20,7 @@ def test_text_csv_tsv_and_json_lines_agree(texts):
     expected = [{"text": text} for text in texts]
     plain = "\n".join(texts)
     as_json = "\n".join(json.dumps({"text": text}) for text in texts)
-    assert [row.cells for row in read_manifest(plain.encode(), "text")] == expected
+    assert [row.cells["prompt"] for row in read_manifest(plain.encode(), "text")] == texts
     assert [row.cells for row in read_manifest(as_json.encode(), "jsonl")] == expected
     for kind, delimiter in (("csv", ","), ("tsv", "\t")):
         out = io.StringIO()

@@ -177,7 +177,7 @@ def test_ray_with_a_worker_lost(run, tiny):
     process = subprocess.Popen(command, cwd=run.work, env=run.env, stderr=subprocess.PIPE)
     lines = iter(process.stderr.readline, b"")
     for line in lines:
-        if b".wav" in line:
+        if b": 0" in line:  # the first file
             break
     actors = subprocess.run(["pgrep", "-f", "ray::_Worker"], capture_output=True).stdout.split()
     assert actors
