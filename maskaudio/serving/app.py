@@ -1,12 +1,15 @@
 """The HTTP API: OpenAI's /v1/audio/speech, sounds, edits, voices, health and metrics."""
 
 import hmac
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import PlainTextResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.staticfiles import StaticFiles
 
 from maskaudio.checkpoints.registry import find_model, list_models
 from maskaudio.checkpoints.voices import read_voice_notes, voice_files
@@ -19,6 +22,14 @@ from maskaudio.serving.requests import CONTENT, EditRequest, GenerationRequest, 
 from maskaudio.version import __version__
 
 HERE = ["127.0.0.1", "localhost", "[::1]", "testserver"]
+
+PAGE = Path(__file__).with_name("page")
+DOORS = {  # the page needs nothing from elsewhere, and nobody may frame it
+    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline';"
+    " img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self' blob:; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 def create_app(limits: Limits | None = None, *, token: str | None = None, device: str = "auto") -> FastAPI:
@@ -39,6 +50,7 @@ def create_app(limits: Limits | None = None, *, token: str | None = None, device
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=HERE)
     app.add_middleware(OnlySoMuch, most=limits.body)
     app.middleware("http")(metrics.count)
+    app.middleware("http")(_close_doors)
     explain_errors(app)
     errors = {code: {"description": what, "model": None} for code, what in ERRORS.items()}
     guarded = {"dependencies": [Depends(known)], "responses": errors}
@@ -87,6 +99,7 @@ def create_app(limits: Limits | None = None, *, token: str | None = None, device
         """Make a part of a recording anew."""
         return await house.edit(asked, request)
 
+    app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
 
 
@@ -99,3 +112,9 @@ ERRORS = {
     504: "it took too long",
 }
 AUDIO = {kind: {} for kind in sorted(set(CONTENT.values()))}
+
+
+async def _close_doors(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
+    response.headers.update(DOORS)
+    return response
