@@ -47,7 +47,8 @@ def test_the_readme_has_its_two_commands_first():
 def test_every_shell_example_runs(tmp_path):
     sounds = tmp_path / "my_sounds"
     sounds.mkdir()
-    (tmp_path / "models").symlink_to(ROOT / "models")
+    for name in ("models", "samples"):
+        (tmp_path / name).symlink_to(ROOT / name)
     for number in range(6):
         wave = 0.3 * np.sin(np.arange(48000) * (0.02 + 0.003 * number))
         soundfile.write(sounds / f"{number}.wav", wave, 24000)

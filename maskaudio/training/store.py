@@ -87,7 +87,7 @@ def _decode_all(clips: list[Clip], data: Path, sample_rate: int) -> dict[str, li
             if isinstance(wave, str):
                 refused.append([clip.name, wave])
                 continue
-            wave.tofile(out)
+            out.write(wave.tobytes())  # numpy's own says nothing of why it cannot
             kept.append(places[id(clip)])
             offsets.append(offsets[-1] + len(wave))
     return {"kept": kept, "refused": refused, "offsets": offsets}

@@ -13,6 +13,7 @@ import httpx
 import pytest
 import soundfile
 
+from tests.cli.conftest import ROOT
 from tests.tiny import tiny_sound_model, tiny_speech_model
 
 
@@ -52,6 +53,21 @@ def test_openais_client_works_unchanged(serve, tmp_path):
     with pytest.raises(BadRequestError, match="unknown voice"):
         client.audio.speech.create(**asked | {"voice": "nobody"})
     assert {"small", "talk"} <= {m.id for m in client.models.list()}
+
+
+def test_the_curl_lines_of_the_readme(run):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = [line for block in re.findall(r"```bash\n(.*?)```", readme, re.S) for line in block.splitlines()]
+    assert "maskaudio serve" in lines[0] and len(lines) == 3
+    command = [sys.executable, "-m", "maskaudio", "serve", "--port", "0"]
+    with subprocess.Popen(command, cwd=run.work, env=run.env, stderr=subprocess.PIPE, text=True) as server:
+        address = re.search(r"http://\S+", server.stderr.readline()).group()
+        for line in lines[1:]:
+            line = line.replace("http://127.0.0.1:8000", address)
+            subprocess.run(line, shell=True, cwd=run.work, check=True, timeout=60)
+        server.terminate()
+    assert soundfile.info(run.work / "hello.mp3").duration > 0.3
+    assert soundfile.info(run.work / "rain.wav").duration == 3.0
 
 
 def test_a_crowd_gets_sounds_or_is_told_to_wait(serve):
