@@ -86,10 +86,13 @@ def decode(
     device: options.Device = options.DeviceName.auto,
     threads: options.Threads = None,
     offline: options.Offline = False,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
     """Turn a file of tokens into audio; the file names its codec."""
+    if as_json and out == "-":
+        raise UsageError("--json and -o - both want stdout: give -o a file")
     from maskaudio.audio import Audio, encode_audio
     from maskaudio.cli.output import plan_targets
 
@@ -116,6 +119,9 @@ def decode(
     path = target.write(encode_audio(clip, target.format), overwrite=overwrite)
     if not quiet:
         options.say(f"wrote {'to stdout' if target.is_stdout else path}: {clip.duration:.2f} s of sound")
+    if as_json:
+        made = {"file": str(path), "format": target.format, "codec": model.name, "duration": clip.duration}
+        print(json.dumps(made | {"sample_rate": clip.sample_rate}))
 
 
 @app.command()

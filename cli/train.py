@@ -1,5 +1,6 @@
 """`maskaudio train`: a model from recordings, in a run folder that can be resumed."""
 
+import json
 import sys
 import time
 from collections import Counter
@@ -81,12 +82,14 @@ def _trainer(kind: Callable[[], Kind]) -> Callable[..., None]:
         changes: Changes = None,
         device: options.Device = options.DeviceName.auto,
         threads: options.Threads = None,
+        as_json: options.Json = False,
         quiet: options.Quiet = False,
         verbose: options.Verbose = False,
         debug: options.Debug = False,
     ) -> None:
         options.set_up(quiet=quiet, verbose=verbose, threads=threads)
-        _run(kind(), recipe, data, out, changes, dry_run, quiet, resume=resume, device=device.value)
+        more = {"resume": resume, "device": device.value}
+        _run(kind(), recipe, data, out, changes, dry_run, quiet, as_json, **more)
 
     return command
 
@@ -111,6 +114,7 @@ def speech(
     changes: Changes = None,
     device: options.Device = options.DeviceName.auto,
     threads: options.Threads = None,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
@@ -118,7 +122,7 @@ def speech(
     """Train text → speech on recordings with their texts; clips of one folder are one speaker's."""
     options.set_up(quiet=quiet, verbose=verbose, threads=threads)
     more = {"start": start, "resume": resume, "device": device.value}
-    _run(_speech(), recipe, data, out, changes, dry_run, quiet, **more)
+    _run(_speech(), recipe, data, out, changes, dry_run, quiet, as_json, **more)
 
 
 def _run(
@@ -129,15 +133,18 @@ def _run(
     changes: list[str] | None,
     dry_run: bool,
     quiet: bool,
+    as_json: bool,
     **settings: Any,
 ) -> None:
     from maskaudio.training.recipe import read_recipe
 
     plan = read_recipe(kind.recipe, recipe, changes)
     if dry_run:
-        _show_plan(plan, data, kind)
+        _show_plan(plan, data, kind, as_json)
     else:
-        _carry_out(kind.train, plan, data, out, quiet, **settings)
+        folder = _carry_out(kind.train, plan, data, out, quiet, **settings)
+        if as_json:
+            print(json.dumps({"model": str(folder)}))
 
 
 def _carry_out(
@@ -149,7 +156,7 @@ def _carry_out(
     *,
     device: str,
     **settings: Any,
-) -> None:
+) -> Path:
     from maskaudio.cli.output import check_folder
     from maskaudio.devices import pick_device
 
@@ -165,6 +172,7 @@ def _carry_out(
         raise
     if not quiet:
         options.say(f"the model is in {folder}")
+    return folder
 
 
 class _Lines:
@@ -184,7 +192,7 @@ class _Lines:
         print(start + line, end=end, file=sys.stderr, flush=True)
 
 
-def _show_plan(plan: Any, data: list[Path], kind: Kind) -> None:
+def _show_plan(plan: Any, data: list[Path], kind: Kind, as_json: bool) -> None:
     """What --dry-run prints: clips found and refused, with reasons, hours of audio, hours of training."""
     from maskaudio.training.estimate import clip_seconds
     from maskaudio.training.recipe import recipe_clips
@@ -192,15 +200,24 @@ def _show_plan(plan: Any, data: list[Path], kind: Kind) -> None:
     clips, refused = recipe_clips(plan.data, data, **kind.wanted)
     seconds, unreadable = clip_seconds(clips)
     refused = refused + unreadable
+    found = {}
     for split in sorted({clip.split for clip in clips}):
         own = [seconds[clip.name] for clip in clips if clip.split == split and clip.name in seconds]
-        print(f"{split:<8} {len(own)} clips, {sum(own) / 3600:.2f} h")
-    print(f"{'refused':<8} {len(refused)} clips")
-    for reason, count in Counter(r.reason for r in refused).most_common(20):
-        example = next(r.name for r in refused if r.reason == reason)
-        print(f"  {count} x {reason} (such as {example})")
+        found[split] = {"clips": len(own), "hours": sum(own) / 3600}
+    reasons = Counter(r.reason for r in refused)
+    hours = kind.hours(plan)
+    if as_json:
+        print(json.dumps({"clips": found, "refused": dict(reasons), "training_hours": hours}))
+    else:
+        for split, about in found.items():
+            print(f"{split:<8} {about['clips']} clips, {about['hours']:.2f} h")
+        print(f"{'refused':<8} {len(refused)} clips")
+        for reason, count in reasons.most_common(20):
+            example = next(r.name for r in refused if r.reason == reason)
+            print(f"  {count} x {reason} (such as {example})")
     for split, what in (("train", "train on"), ("valid", "validate on")):
-        if not any(clip.split == split and clip.name in seconds for clip in clips):
+        if not found.get(split, {}).get("clips"):
             raise UsageError(f"no clip is left to {what}")
-    for phase, value in kind.hours(plan).items():
-        print(f"{'training':<8} {phase}: about {value:.1f} h on this machine's CPU")
+    if not as_json:
+        for phase, value in hours.items():
+            print(f"{'training':<8} {phase}: about {value:.1f} h on this machine's CPU")

@@ -59,6 +59,7 @@ def add(
     model: Model = "speech",
     overwrite: options.Overwrite = False,
     threads: options.Threads = None,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
@@ -91,15 +92,22 @@ def add(
     voice.save(path)
     if not quiet:
         options.say(f"voice '{name}' is kept in {path}")
+    if as_json:
+        print(json.dumps(_row(name, path), ensure_ascii=False))
 
 
 @app.command()
-def remove(name: Name, model: Model = "speech", debug: options.Debug = False) -> None:
+def remove(
+    name: Name, model: Model = "speech", as_json: options.Json = False, debug: options.Debug = False
+) -> None:
     """Forget a voice of your own."""
     path = _find(name, model)
     if _origin(path) != "own":
         raise UsageError(f"voice '{name}' comes with the model and stays")
+    row = _row(name, path)
     path.unlink()
+    if as_json:
+        print(json.dumps(row, ensure_ascii=False))
 
 
 @app.command()
@@ -108,6 +116,7 @@ def export(
     out: Annotated[Path, options.option("-o", "--out", help="Voice file to write.")],
     model: Model = "speech",
     overwrite: options.Overwrite = False,
+    as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
     """Write a voice as a file that others can give to --voice."""
@@ -115,7 +124,10 @@ def export(
 
     if out.suffix != ".safetensors":
         raise UsageError(f"{out}: a voice file ends in .safetensors")
-    write_file(out, _find(name, model).read_bytes(), overwrite=overwrite)
+    path = _find(name, model)
+    write_file(out, path.read_bytes(), overwrite=overwrite)
+    if as_json:
+        print(json.dumps(_row(name, path) | {"file": str(out)}, ensure_ascii=False))
 
 
 def _voices(model: str) -> dict[str, Path]:

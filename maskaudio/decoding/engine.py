@@ -12,6 +12,7 @@ from maskaudio.decoding.orders import Order
 from maskaudio.decoding.plan import Plan
 from maskaudio.decoding.samplers import draw, generator, nearest, probabilities, uniforms
 from maskaudio.decoding.spans import masked_share
+from maskaudio.networks.guidance import guided
 
 
 @dataclass(frozen=True)
@@ -170,10 +171,4 @@ def _logits(
     twice = torch.cat([codes, codes]), stage, both, torch.cat([cells, cells])
     if stage_plan.space == "hidden":
         return model.logits(*twice, guide=(weight, stage_plan.rescale))
-    pair = model.logits(*twice)
-    conditional, free = pair.chunk(2)
-    guided = free + weight * (conditional - free)
-    if stage_plan.rescale:
-        narrowed = guided * conditional.std(-1, keepdim=True) / guided.std(-1, keepdim=True).clamp(min=1e-6)
-        guided = stage_plan.rescale * narrowed + (1.0 - stage_plan.rescale) * guided
-    return guided
+    return guided(*model.logits(*twice).chunk(2), weight, stage_plan.rescale)

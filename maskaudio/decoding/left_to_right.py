@@ -14,6 +14,7 @@ from maskaudio.decoding.engine import Grid, MaskedModel, Progress
 from maskaudio.decoding.plan import Plan, StagePlan
 from maskaudio.decoding.samplers import draw, generator, probabilities, uniforms
 from maskaudio.errors import UsageError
+from maskaudio.networks.guidance import guided
 
 PATTERNS = ("flattened", "delayed")
 
@@ -96,5 +97,4 @@ def _guided(
     if both is None or plan.guidance == 1.0:
         return model.next(column, stage, condition, past, delayed=delayed)
     logits = model.next(torch.cat([column, column]), stage, both, past, delayed=delayed)
-    conditional, free = logits.chunk(2)
-    return free + plan.guidance * (conditional - free)
+    return guided(*logits.chunk(2), plan.guidance)

@@ -62,7 +62,7 @@ class Order:
             most = torch.isfinite(cost).sum(1) - (spent <= self.plan.budget).sum(1)
             surest = torch.where(torch.isfinite(cost), -cost, math.inf)
             return self._hide(surest, torch.minimum(most, self._left(step))) & hidden
-        free = hidden | ~torch.isinf(sure) if self.plan.remask or self.plan.critic else hidden
+        free = hidden | ~torch.isinf(sure) if self.plan.looks_back else hidden
         spans = span_confidence(sure, free, self.length)
         left = masked_share(self.schedule, (step + 1) / self.plan.steps)
         noise = gumbel(uniforms((self.spans,), self.generators))

@@ -57,8 +57,13 @@ class StagePlan:
         ):
             if value not in known:
                 raise UsageError(f"{what} '{value}': choose {', '.join(known)}")
-        if (self.remask or self.critic) and self.sampler != "confidence":
+        if self.looks_back and self.sampler != "confidence":
             raise UsageError(f"the sampler '{self.sampler}' does not hide again what it has revealed")
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether what is revealed may be hidden again."""
+        return self.remask or self.critic
 
     def guidance_at(self, masked: float) -> float:
         """The weight of the condition where the share `masked` (1 to 0) of the spans is hidden."""

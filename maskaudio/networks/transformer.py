@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from maskaudio.errors import MaskaudioError
 from maskaudio.networks.attention import KeyValues, check_heads, rotary_table
+from maskaudio.networks.guidance import guided
 from maskaudio.networks.layer import Layer
 from maskaudio.networks.neighbours import Neighbours
 
@@ -254,7 +255,7 @@ class MaskedTransformer(nn.Module):
         prior = condition.prior
         if guide is not None:
             weight, rescale = guide
-            features = guided(*features.chunk(2), weight, rescale)
+            features = guided(*features.chunk(2), weight, rescale, over=(1, 2))
             codes, cells = codes.chunk(2)[0], cells.chunk(2)[0]
             prior = None if prior is None else guided(*prior.chunk(2), weight)
         scored = features[cells]
@@ -266,18 +267,6 @@ class MaskedTransformer(nn.Module):
             tables = [self.neighbours(codes, k, cells, causal) for k in streams]
             logits = logits + torch.stack(tables, 1).float()
         return logits
-
-
-def guided(conditional: Tensor, free: Tensor, weight: float, rescale: float = 0.0) -> Tensor:
-    """Features [B, T, dim] away from the unconditional ones; `rescale` of the spread that adds is taken back.
-
-    MaskGCT's guidance, weight = 1 + its cfg; each item by its own spread, so that neighbours do not matter.
-    """
-    away = free + weight * (conditional - free)
-    if not rescale:
-        return away
-    spread = conditional.std((1, 2), keepdim=True) / away.std((1, 2), keepdim=True).clamp(min=1e-6)
-    return rescale * away * spread + (1.0 - rescale) * away
 
 
 def _critic(dim: int, streams: int) -> nn.Module:

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import soundfile
 
+from tests.cli.conftest import ROOT
+
 
 def write_model(folder, **table):
     folder.mkdir(parents=True)
@@ -80,3 +82,26 @@ def test_train_dry_run(run):
     )
     assert "tokens: about" in text and "waves: about" in text
     assert not (run.work / "run").exists()
+
+
+def test_every_command_tells_in_json_what_it_did(run, codec, model):
+    """--json: one object on stdout, whatever the command."""
+    run("generate", "rain", "-d", "1", "--seed", "1", "-m", model, "-o", "rain.wav")
+    voice = ROOT / "models" / "speech" / "voices" / "ada.safetensors"
+    asked = {
+        "encode": ("codec", "encode", "rain.wav", "-o", "rain.safetensors", "-m", codec),
+        "info": ("codec", "info", "rain.safetensors"),
+        "decode": ("codec", "decode", "rain.safetensors", "-m", codec, "-o", "again.wav"),
+        "inspect": ("inspect", "rain.wav"),
+        "add": ("voices", "add", "mine", voice),
+        "show": ("voices", "show", "mine"),
+        "export": ("voices", "export", "mine", "-o", "mine.safetensors"),
+        "remove": ("voices", "remove", "mine"),
+        "voices": ("voices", "list"),
+        "models": ("models", "list"),
+    }
+    for name, command in asked.items():
+        done = run(*command, "--json")
+        assert done.returncode == 0, done.stderr.decode()
+        told = json.loads(done.stdout)
+        assert told, name

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from maskaudio.errors import MaskaudioError
-from maskaudio.networks.transformer import MaskedTransformer, TransformerConfig, guided
+from maskaudio.networks.guidance import guided
+from maskaudio.networks.transformer import MaskedTransformer, TransformerConfig
 
 CONFIG = TransformerConfig(streams=3, vocab=20, dim=32, layers=2, heads=2, window=4, condition_dim=16)
 
@@ -133,8 +134,8 @@ def test_guidance_in_hidden_space():
     features, free = torch.randn(2, 12, 32), torch.randn(2, 12, 32)
     away = guided(features, free, 3.0)
     assert torch.allclose(away, 3.0 * features - 2.0 * free, atol=1e-5)
-    narrow = guided(features, free, 3.0, 1.0)
+    narrow = guided(features, free, 3.0, 1.0, (1, 2))
     assert torch.allclose(narrow.std((1, 2)), features.std((1, 2)), atol=1e-5)
-    half = guided(features, free, 3.0, 0.5)
+    half = guided(features, free, 3.0, 0.5, (1, 2))
     assert torch.allclose(half, (away + narrow) / 2, atol=1e-5)
-    assert torch.allclose(guided(features[1:], free[1:], 3.0, 0.5), half[1:], atol=1e-5)
+    assert torch.allclose(guided(features[1:], free[1:], 3.0, 0.5, (1, 2)), half[1:], atol=1e-5)
