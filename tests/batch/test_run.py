@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from maskaudio.audio import Audio, encode_audio
-from maskaudio.batch.jobs import Failed, Job, Made, grouped
+from maskaudio.batch.jobs import SECONDS, Failed, Job, Made, grouped
 from maskaudio.batch.journal import open_journal
 from maskaudio.batch.run import failure, run_batch
 from maskaudio.errors import MaskaudioError
@@ -45,7 +45,7 @@ def files(folder):
 
 def test_a_group_holds_alike_clips_in_order_and_no_clip_is_lost():
     jobs = [job(i, duration=2.0 if i % 3 else 1.0) for i in range(30)] + [
-        job(30, duration=8.0),
+        job(30, duration=21.0),
         job(31, loop=True),
     ]
     groups = grouped(jobs)
@@ -53,8 +53,8 @@ def test_a_group_holds_alike_clips_in_order_and_no_clip_is_lost():
     for group in groups:
         assert len({one.alike() for one in group}) == 1
         assert [one.line for one in group] == sorted(one.line for one in group)
-        assert sum(one.told["duration"] for one in group) <= 8.0
-    assert max(map(len, groups)) == 8
+        assert len(group) == 1 or sum(one.told["duration"] for one in group) <= SECONDS
+    assert max(map(len, groups)) == 10
     assert [len(g) for g in groups if g[0].line in (30, 31)] == [1, 1]
 
 
@@ -85,7 +85,7 @@ def test_a_changed_line_is_made_again_and_a_deleted_file_too(tmp_path):
 
 def test_the_group_of_a_missing_clip_is_whole(tmp_path):
     """What is left is never grouped anew: a resumed batch computes the shapes of an undisturbed one."""
-    jobs = [job(i, duration=2.0) for i in range(8)]
+    jobs = [job(i, duration=5.0) for i in range(8)]
     run_batch(jobs[:6], tmp_path, Fake())
     engine = Fake()
     run_batch(jobs, tmp_path, engine)
@@ -111,7 +111,7 @@ def test_failures_are_tried_again_where_that_may_help(tmp_path):
 
 
 def test_fail_fast_begins_nothing_more(tmp_path):
-    jobs = [job(1, duration=6.0), job(2, duration=6.0), job(3, duration=6.0)]
+    jobs = [job(1, duration=11.0), job(2, duration=11.0), job(3, duration=11.0)]
     engine = Fake({2: 1})
     results = run_batch(jobs, tmp_path, engine, fail_fast=True)
     assert engine.made == [1, 2] and [r.line for r in results] == [1, 2]
@@ -180,6 +180,6 @@ def test_an_interrupted_batch_says_what_is_done(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_batch([job(1, duration=6.0), job(2, duration=6.0)], tmp_path, Stopped())
+        run_batch([job(1, duration=11.0), job(2, duration=11.0)], tmp_path, Stopped())
     (told,) = (tmp_path / "results.jsonl").read_text().splitlines()
     assert json.loads(told)["line"] == 1

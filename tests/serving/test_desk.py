@@ -45,13 +45,13 @@ def test_waiting_requests_are_made_together_and_each_gets_its_own(groups):
         groups.hold.clear()
         first = asyncio.ensure_future(desk.make(job("first")))
         await begun(groups)
-        others = [asyncio.ensure_future(desk.make(job(f"{i}", 1.0 + i % 2))) for i in range(12)]
+        others = [asyncio.ensure_future(desk.make(job(f"{i}", 1.0 + (i > 25)))) for i in range(40)]
         await asyncio.sleep(0.01)
         groups.hold.set()
         return [made.data.decode() for made in await asyncio.gather(first, *others)]
 
-    assert asyncio.run(ask()) == ["first", *map(str, range(12))]
-    assert [len(g) for g in groups] == [1, 6, 4, 2]  # eight seconds of one length at most
+    assert asyncio.run(ask()) == ["first", *map(str, range(40))]
+    assert [len(g) for g in groups] == [1, 20, 6, 10, 4]  # twenty seconds of one length at most
 
 
 def test_a_full_queue_says_when_to_come_back(groups):
