@@ -1,6 +1,7 @@
 """What each way of choosing spans buys, and what it costs.
 
 python -m benchmarks.samplers --data DIR --out RUN [--clips 64] [--model NAME|PATH] [--plot FILE.png]
+    [--sampler NAME …]
 
 Every sampler at 4 to 32 steps on the same captions and seeds, one candidate each: the judge's top-1 and
 top-5, passes through the network (two for a guided step), seconds a clip of four seconds, one at a time. The
@@ -60,6 +61,9 @@ def main() -> None:
     parser.add_argument("--model", default="sound", metavar="NAME|PATH")
     parser.add_argument("--judge", type=Path, default=JUDGE)
     parser.add_argument("--plot", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--sampler", action="append", choices=SAMPLERS, help="only these, and nothing else changed"
+    )
     args = parser.parse_args()
 
     judge = load_judge(args.judge)
@@ -68,10 +72,13 @@ def main() -> None:
     labels = [list(originals)[i] for i in np.random.default_rng(0).permutation(len(originals))[: args.clips]]
     prompts = {label: originals[label].captions[0] for label in labels}
     settings: list[dict[str, Any]] = [
-        {"sampler": sampler, "steps": steps} for sampler in SAMPLERS for steps in STEPS
+        {"sampler": sampler, "steps": steps}
+        for sampler in args.sampler or SAMPLERS
+        for steps in STEPS
+        if steps >= len(load(args.model).plan.stages)
     ]
     figures = []
-    for setting in (*settings, *OTHERS):
+    for setting in (*settings, *(() if args.sampler else OTHERS)):
         row = measured(judge, prompts, args.model, {"candidates": 1} | setting)
         figures.append(row)
         print(" | ".join(f"{k} {v}" for k, v in row.items()), flush=True)

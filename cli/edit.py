@@ -67,13 +67,8 @@ class OfBands(Making):
     """The options of a sound that is made on a codec of bands."""
 
     model: Annotated[
-        str | None, options.option("-m", "--model", help="A sound model on a codec of frequency bands.")
-    ] = None
-
-    def check(self) -> None:
-        super().check()
-        if self.model is None:
-            raise UsageError("give --model a sound model on a codec of bands: none comes in the box yet")
+        str, options.option("-m", "--model", help="A sound model on a codec of frequency bands.")
+    ] = "sound-bands"
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Values that make no sense, said in one line."""
 
 import secrets
+from collections.abc import Sequence
 
 from maskaudio.errors import UsageError
 
@@ -16,6 +17,18 @@ def pick_seed(seed: int | None) -> int:
     seed = secrets.randbits(32) if seed is None else seed
     check_seed(seed)
     return seed
+
+
+def pick_seeds(seed: int | Sequence[int] | None, count: int) -> list[int]:
+    """A seed for each of `count` clips: those given, the one given for all, or drawn ones."""
+    if seed is None:
+        return [secrets.randbits(32) for _ in range(count)]
+    seeds = [seed] * count if isinstance(seed, int) else list(seed)
+    if len(seeds) != count:
+        raise UsageError(f"{len(seeds)} seeds for {count} clips: give one, or one each")
+    for one in seeds:
+        check_seed(one)
+    return seeds
 
 
 def check_seed(seed: int) -> None:

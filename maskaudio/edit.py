@@ -95,7 +95,9 @@ def variation(audio: Audio, strength: float, **manner: Any) -> Audio:
     return Audio(samples, audio.sample_rate, editor.tags(variation=f"{strength:g}"), audio.bits)
 
 
-def bandwidth(audio: Audio, *, model: str | Path, cutoff: float | None = None, **manner: Any) -> Audio:
+def bandwidth(
+    audio: Audio, *, model: str | Path = "sound-bands", cutoff: float | None = None, **manner: Any
+) -> Audio:
     """The clip with the treble above `cutoff` (Hz) made anew; what lies below stays as it is.
 
     model: a sound model on a codec of frequency bands. Without a cutoff the clip is taken to end where its

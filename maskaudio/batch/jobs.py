@@ -44,9 +44,13 @@ class Job:
     def alike(self) -> str:
         """Jobs for which this is the same can be decoded together; "" for those that cannot."""
         told = self.told
-        if self.task != "generate" or told.get("loop") or told["duration"] > SECONDS:
+        if self.task == "generate" and not told.get("loop") and told["duration"] <= SECONDS:
+            own = ("prompt",)
+        elif self.task == "speak" and len(told["text"]) <= SHORT:
+            own = ("text", "voice")
+        else:
             return ""
-        return json.dumps({k: v for k, v in told.items() if k != "prompt"}, sort_keys=True)
+        return json.dumps({k: v for k, v in told.items() if k not in own}, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -70,11 +74,13 @@ class Failed:
 
 Outcome = Made | Failed
 
+SHORT = 200  # characters of a text that is spoken side by side with others
+LINES = 8  # of them in a group
 SECONDS = 20.0  # of sound in a group: ten clips of two seconds take half the time of ten alone, on a CPU too
 
 
 def grouped(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Jobs that are made together: of one model and length, as many as fill SECONDS seconds, in order.
+    """Jobs that are made together: of one model and length, in order: as many as there is room for.
 
     Always formed from a whole manifest: what a clip becomes may hang on its group's shape in the last digit.
     """
@@ -97,7 +103,7 @@ def grouped(jobs: Sequence[Job]) -> list[list[Job]]:
 
 def room(job: Job) -> int:
     """How many jobs like `job` are made together."""
-    return max(1, int(SECONDS / job.told["duration"]))
+    return LINES if job.task == "speak" else max(1, int(SECONDS / job.told["duration"]))
 
 
 def make(jobs: Sequence[Job], device: str = "auto") -> list[Outcome]:
@@ -131,7 +137,11 @@ def _audios(jobs: Sequence[Job], device: str) -> list[Audio]:
         prompts = [job.told["prompt"] for job in jobs]
         return maskaudio.generate(prompts, seed=[job.seed for job in jobs], device=device, **told)
     if first.task == "speak":
-        return [maskaudio.speak(seed=job.seed, device=device, **job.told) for job in jobs]
+        if len(jobs) == 1:
+            return [maskaudio.speak(seed=first.seed, device=device, **first.told)]
+        told = {k: v for k, v in first.told.items() if k not in ("text", "voice")}
+        texts, voices = ([job.told[name] for job in jobs] for name in ("text", "voice"))
+        return maskaudio.speak(texts, voice=voices, seed=[job.seed for job in jobs], device=device, **told)
     clips = [read_audio(job.source) for job in jobs]
     return [
         getattr(edit, job.task)(clip, seed=job.seed, device=device, **job.told)

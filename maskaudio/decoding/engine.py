@@ -99,13 +99,15 @@ def decode(
     unconditional: Any = None,
     values: Tensor | None = None,
     rescorer: Rescorer | None = None,
+    lengths: list[int] | None = None,
     observer: Callable[[Progress], None] | None = None,
 ) -> Tensor:
     """Fill the unknown cells of `grid` stage by stage; known cells never change. Returns codes [B, K, T].
 
     `unconditional` is the condition of the guidance row (a negative prompt, or nothing); it is only used
     where a stage asks for guidance. `values` [K, vocab, D] are the vectors that codes stand for: a stage
-    that averages needs them. One generator per clip, seeded from `seeds` [B].
+    that averages needs them. One generator per clip, seeded from `seeds` [B]. lengths: frames of each clip
+    where some are longer; what fills up the others is known, and the conditions say so (`Condition.own`).
     """
     known = grid.known.clone()
     codes = grid.codes.masked_fill(~known, model.vocab)
@@ -117,7 +119,7 @@ def decode(
         open = ~known[:, streams]  # [B, S, T] what this stage is to fill
         hidden = open.any(1)
         sure = torch.full(hidden.shape, -torch.inf, dtype=torch.float64)
-        order = Order(hidden, stage_plan, plan.span_length, plan.schedule, generators)
+        order = Order(hidden, stage_plan, plan.span_length, plan.schedule, generators, lengths)
         for step in range(stage_plan.steps):
             still = order.before(step, hidden)
             asked = hidden if still is None else hidden & ~still
@@ -126,7 +128,8 @@ def decode(
             if stage_plan.average:
                 token = nearest(p, values[streams])
             else:
-                token = draw(p, uniforms((open.shape[1], open.shape[2]), generators).transpose(1, 2)[asked])
+                chance = uniforms((open.shape[1], open.shape[2]), generators, lengths)
+                token = draw(p, chance.transpose(1, 2)[asked])
             chosen = p.gather(2, token[..., None])[..., 0]
             if rescorer and asked.any():
                 chosen = rescorer.agrees(chosen, codes, stage, asked, token)

@@ -7,6 +7,7 @@
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from maskaudio.decoding.plan import StagePlan
@@ -15,7 +16,10 @@ from maskaudio.decoding.spans import hide, masked_share, span_confidence, span_c
 
 
 class Order:
-    """The order in which the frames `open` (bool [B, T]) of one stage are revealed, span by span."""
+    """The order in which the frames `open` (bool [B, T]) of one stage are revealed, span by span.
+
+    lengths: frames that are an item's own where others of its batch are longer.
+    """
 
     def __init__(
         self,
@@ -24,17 +28,20 @@ class Order:
         span_length: int,
         schedule: str,
         generators: list[torch.Generator],
+        lengths: list[int] | None = None,
     ):
         self.plan, self.length, self.schedule, self.generators = plan, span_length, schedule, generators
         self.frames = open.shape[1]
         self.spans = span_count(self.frames, span_length)
+        self.own = [span_count(n, span_length) for n in lengths or [self.frames] * len(generators)]
         self.fixed = torch.isinf(span_confidence(torch.zeros(open.shape), open, span_length))  # [B, S]
         self.to_fill = (~self.fixed).sum(1)
         self.times = None  # [B, S] when each span is revealed, where that is chosen first
         if plan.sampler == "low-discrepancy":
-            self.times = spread_out(self.spans, generators)
+            ranks = [spread_out(n, [g])[0] for n, g in zip(self.own, generators, strict=True)]
+            self.times = torch.stack([F.pad(r, (0, self.spans - len(r))) for r in ranks])
         elif plan.sampler == "first-hitting":
-            self.times = uniforms((self.spans,), generators)
+            self.times = uniforms((self.spans,), generators, self.own)
 
     def before(self, step: int, hidden: Tensor) -> Tensor | None:
         """Which of the frames `hidden` stay so after `step`, [B, T]; None to ask the network first."""
@@ -65,7 +72,7 @@ class Order:
         free = hidden | ~torch.isinf(sure) if self.plan.looks_back else hidden
         spans = span_confidence(sure, free, self.length)
         left = masked_share(self.schedule, (step + 1) / self.plan.steps)
-        noise = gumbel(uniforms((self.spans,), self.generators))
+        noise = gumbel(uniforms((self.spans,), self.generators, self.own))
         return hide(spans + self.plan.noise * left * noise, self._left(step), self.length, self.frames) & free
 
     def _left(self, step: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -38,9 +39,19 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def uniforms(shape: tuple[int, ...], generators: list[torch.Generator]) -> Tensor:
-    """Float64 uniforms [B, *shape] in [0, 1), item b from generators[b]: neighbours do not matter."""
-    return torch.stack([torch.rand(shape, dtype=torch.float64, generator=g) for g in generators])
+def uniforms(
+    shape: tuple[int, ...], generators: list[torch.Generator], lengths: list[int] | None = None
+) -> Tensor:
+    """Float64 uniforms [B, *shape] in [0, 1), item b from generators[b]: neighbours do not matter.
+
+    lengths: how much of the last dimension is each item's own; the rest is 0 and takes nothing of its chance.
+    """
+    *before, whole = shape or (1,)
+    rows = [
+        F.pad(torch.rand((*before, n), dtype=torch.float64, generator=g), (0, whole - n))
+        for g, n in zip(generators, lengths or [whole] * len(generators), strict=True)
+    ]
+    return torch.stack(rows).view(len(generators), *shape)
 
 
 def gumbel(uniform: Tensor) -> Tensor:

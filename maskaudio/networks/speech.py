@@ -61,7 +61,7 @@ class SpeechNetwork(nn.Module):
             asked = torch.where(dropped[:, None, None], self.no_text.to(asked.dtype), asked)
         own = torch.ones_like(asked[..., :1]) if valid is None else valid[..., None].to(asked.dtype)
         mean = (asked * own).sum(1, keepdim=True) / own.sum(1, keepdim=True)
-        return self.semantic.condition(mean, _all(mean), asked)
+        return self.semantic.condition(mean, _all(mean), asked, valid)
 
     def speech_condition(
         self,
@@ -70,21 +70,22 @@ class SpeechNetwork(nn.Module):
         dropped: Tensor | None = None,
         asked: Tensor | None = None,
         told: Tensor | None = None,
+        valid: Tensor | None = None,
     ) -> Condition:
         """Stage 2: semantic tokens [B, T] and a voice [B, dim] → a Condition.
 
         asked: what each frame is to say, [B, T, dim], known where `told` (bool [B, T]) is true; absent, it is
-        known nowhere. Items marked in `dropped` (bool [B]) are told nothing but the voice.
+        known nowhere. Items marked in `dropped` (bool [B]) are told nothing but the voice. valid as above.
         """
         text = (
             self.no_text
             if asked is None
             else torch.where(told[..., None], asked, self.no_text.to(asked.dtype))
         )
-        said = self.context(self.said(tokens) + text)
+        said = self.context(self.said(tokens) + text, valid)
         if dropped is not None:
             said = torch.where(dropped[:, None, None], self.nothing_said.to(said.dtype), said)
-        return self.acoustic.condition(voice[:, None], _all(voice[:, None]), said)
+        return self.acoustic.condition(voice[:, None], _all(voice[:, None]), said, valid)
 
     def voice_of(self, codes: Tensor, nobody: Tensor | None = None) -> Tensor:
         """Codes of a prompt [B, K, T] → who speaks, [B, dim]; nobody where `nobody` (bool [B]) is true."""

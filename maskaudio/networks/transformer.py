@@ -49,7 +49,7 @@ class Condition:
 
     memory: keys and values [2, B, H, L, D] per asking layer; valid: bool [B, L]; summary: [B, dim];
     prior: logits [B, K, vocab] of every code wherever it may stand, or None; frames: [B, T, dim], what each
-    frame is asked to become, or None.
+    frame is asked to become, or None. own: bool [B, T], the frames of each item where others are longer.
     """
 
     memory: tuple[Tensor, ...]
@@ -57,6 +57,7 @@ class Condition:
     summary: Tensor
     prior: Tensor | None = None
     frames: Tensor | None = None
+    own: Tensor | None = None
 
     def split(self, first: int) -> tuple["Condition", "Condition"]:
         """The first `first` items, and the rest."""
@@ -67,6 +68,7 @@ class Condition:
                 self.summary[part],
                 None if self.prior is None else self.prior[part],
                 None if self.frames is None else self.frames[part],
+                None if self.own is None else self.own[part],
             )
             for part in (slice(None, first), slice(first, None))
         ]
@@ -108,17 +110,19 @@ class MaskedTransformer(nn.Module):
             nn.init.normal_(table.weight[c.vocab], std=2.0 / c.streams)  # the mask stands apart
         nn.init.normal_(self.stage.weight, std=0.3)
 
-    def condition(self, memory: Tensor, valid: Tensor, frames: Tensor | None = None) -> Condition:
+    def condition(
+        self, memory: Tensor, valid: Tensor, frames: Tensor | None = None, own: Tensor | None = None
+    ) -> Condition:
         """Prepare a condition once per request: memory [B, L, condition_dim], valid bool [B, L].
 
         The first row of `memory` is its summary, which every frame also gets directly; frames
-        [B, T, frames_dim] is for networks that are told about every frame.
+        [B, T, frames_dim] is for networks that are told about every frame; own as in Condition.
         """
         asked = tuple(x.cross.keys_values(memory) for x in self.layers if x.cross is not None)
         summary = memory[:, 0]
         prior = None if self.prior is None else self.prior(summary).unflatten(-1, (self.streams, self.vocab))
         frames = None if self.frames is None else self.frames(frames)
-        return Condition(asked, valid, self.summary(summary), prior, frames)
+        return Condition(asked, valid, self.summary(summary), prior, frames, own)
 
     def join(self, first: Condition, second: Condition) -> Condition:
         """Two conditions of equal length L as one batch."""
@@ -126,7 +130,8 @@ class MaskedTransformer(nn.Module):
         valid = torch.cat([first.valid, second.valid])
         prior = None if first.prior is None else torch.cat([first.prior, second.prior])
         frames = None if first.frames is None else torch.cat([first.frames, second.frames])
-        return Condition(memory, valid, torch.cat([first.summary, second.summary]), prior, frames)
+        own = None if first.own is None else torch.cat([first.own, second.own])
+        return Condition(memory, valid, torch.cat([first.summary, second.summary]), prior, frames, own)
 
     def forward(
         self,
@@ -143,6 +148,7 @@ class MaskedTransformer(nn.Module):
         With `past`, codes are the one frame that follows it.
         """
         first, frames = (past.done, past.frames) if past else (0, codes.shape[2])
+        valid = condition.own if valid is None else valid
         reach = self.config.reach if frames > 2 * self.config.reach + 1 else None
         window = self.config.window if stage > 0 else reach
         x = self.embedded(codes)

@@ -1,118 +1,49 @@
-"""Text → speech: sentences, semantic tokens, acoustic tokens behind those of a voice, the codec."""
+"""Text → speech: what a text asks for, sentence by sentence; saying it is pipelines/saying.py."""
 
 import hashlib
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from maskaudio.audio import Audio
 from maskaudio.checkpoints.registry import find_model
 from maskaudio.checkpoints.voices import read_voice_notes, voice_files
-from maskaudio.checks import check_seed, in_range, pick_seed
+from maskaudio.checks import check_seed, pick_seeds
 from maskaudio.decoding.engine import Progress
-from maskaudio.decoding.plan import Changes, Plan, make_plan
 from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
-from maskaudio.loudness import normalise
+from maskaudio.pipelines.saying import Asked, Manner, Utterance, in_turn, together
 from maskaudio.pipelines.speech_model import (
     FASTEST,
     SLOWEST,
-    SpeechModel,
     load,
     natural_frames,
-    speak_tokens,
-    understood,
     unit_features,
     unit_frames,
     voice_pace,
-    voice_tokens,
     what_is_asked,
 )
 from maskaudio.pipelines.tags import provenance
 from maskaudio.pipelines.voices import Voice
-from maskaudio.text.conventions import said_as_one
-from maskaudio.text.phones import LANGUAGES, PAUSES
-from maskaudio.text.script import Sentence, read_script
-from maskaudio.text.units import Units, units
-
-TOGETHER = 4  # candidates in one batch: memory stays small
-FADE = 0.01  # seconds at both ends of a sentence
-_QUOTES, _SIGNS = "\"'“‘([", "\"'”’)].,;:!?…"
-
-
-@dataclass(frozen=True, eq=False)
-class Utterance:
-    """One sentence as spoken, without the silence after it; that is in `sentence.pause`.
-
-    `words` are (word, start, end) in seconds from its beginning.
-    """
-
-    sentence: Sentence
-    audio: Audio
-    words: tuple[tuple[str, float, float], ...]
-
-    def with_pause(self) -> np.ndarray:
-        """Samples [1, N] of the sentence and of the silence after it."""
-        return np.pad(self.audio.samples, ((0, 0), (0, round(self.sentence.pause * self.audio.sample_rate))))
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How to speak; None leaves a setting to the model. See `speak`."""
-
-    speed: float | None = 1.0  # None: the voice's own pace
-    duration: float | None = None
-    steps: int | None = None
-    guidance: float | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    candidates: int = 1
-
-    def __post_init__(self) -> None:
-        in_range("speed", self.speed, SLOWEST, FASTEST)
-        in_range("candidates", self.candidates, 1, 64)
-        in_range("steps", self.steps, 2, 1000)
-        self._changes()
-        if self.duration is not None and not (math.isfinite(self.duration) and self.duration > 0):
-            raise UsageError(f"duration {self.duration}: give seconds above 0")
-        if self.duration is not None and self.speed != 1.0:
-            raise UsageError("a duration says how fast to speak: leave out the speed")
-
-    def plans(self, model: SpeechModel) -> tuple[Plan, Plan]:
-        """The model's plans of both stages as this manner changes them.
-
-        A third of the steps reveal semantic tokens, the others the first acoustic stream.
-        """
-        first = rest = None
-        if self.steps is not None:
-            first = max(1, self.steps // 3)
-            rest = [self.steps - first, *(stage.steps for stage in model.acoustic.stages[1:])]
-        return (
-            make_plan(model.semantic, self._changes(steps=first)),
-            make_plan(model.acoustic, self._changes(steps=rest)),
-        )
-
-    def _changes(self, steps: int | list[int] | None = None) -> Changes:
-        return Changes(steps, self.guidance, self.temperature, self.top_p)
+from maskaudio.text.phones import LANGUAGES
+from maskaudio.text.script import read_script
+from maskaudio.text.units import units
 
 
 def speak(
-    text: str,
+    text: str | Sequence[str],
     *,
-    voice: str | Path | Voice | None = None,
+    voice: str | Path | Voice | Sequence[str | Path | Voice | None] | None = None,
     voice_text: str | None = None,
     language: str | None = None,
     engine: str = "lexicon",
     speed: float | None = 1.0,
     duration: float | None = None,
-    seed: int | None = None,
+    seed: int | Sequence[int] | None = None,
     model: str | Path = "speech",
     steps: int | None = None,
     guidance: float | None = None,
@@ -122,9 +53,10 @@ def speak(
     pronunciations: Mapping[str, str] | None = None,
     device: str = "auto",
     observer: Callable[[Progress], None] | None = None,
-) -> Audio:
+) -> Audio | list[Audio]:
     """Say `text`, as long as you like, and return all of it; `utterances` yields it sentence by sentence.
 
+    Of a list of texts a list comes back; they are decoded side by side, and may have a voice and a seed each.
     voice: a voice's name, a voice file, or a clip of 2 to 30 s; absent, the model's first. speed: 1 is the
     model's own pace, None that of the voice's clip (exact where `voice_text` gives its words). duration:
     seconds that the whole shall take. language: en-us or en-gb; absent, the voice's. engine: what reads the
@@ -132,32 +64,27 @@ def speak(
     semantic tokens and of the first acoustic stream. candidates: how many times each sentence is made; the
     one that the tokeniser understands best is kept. Raises UsageError for values that make no sense.
     """
-    seed = pick_seed(seed)
-    parts: list[np.ndarray] = []
-    tags: dict[str, str] = {}
-    said = utterances(
-        text,
-        voice=voice,
-        voice_text=voice_text,
-        language=language,
-        engine=engine,
-        seed=seed,
-        model=model,
-        pronunciations=pronunciations,
-        device=device,
-        observer=observer,
-        speed=speed,
-        duration=duration,
-        steps=steps,
-        guidance=guidance,
-        temperature=temperature,
-        top_p=top_p,
-        candidates=candidates,
-    )
-    for utterance in said:
-        rate, tags = utterance.audio.sample_rate, utterance.audio.tags
-        parts.append(utterance.with_pause())
-    return Audio(np.concatenate(parts, 1), rate, tags)
+    alone = isinstance(text, str)
+    texts = [text] if alone else list(text)
+    seeds = pick_seeds(seed, len(texts))
+    voices = [voice] * len(texts) if isinstance(voice, str | Path | Voice) or voice is None else list(voice)
+    if len(voices) != len(texts):
+        raise UsageError(f"{len(voices)} voices for {len(texts)} texts: give one, or one each")
+    manner = Manner(speed, duration, steps, guidance, temperature, top_p, candidates)
+    how = {"voice_text": voice_text, "language": language, "engine": engine, "model": model, "device": device}
+    waiting = [
+        _asked(one, manner, voice=who, seed=number, pronunciations=pronunciations, **how)
+        for one, who, number in zip(texts, voices, seeds, strict=True)
+    ]
+    if alone:
+        said = [list(in_turn(waiting[0], manner, observer))]
+    else:
+        said = together([list(asked) for asked in waiting], manner, observer)
+    audios = [
+        Audio(np.concatenate([u.with_pause() for u in own], 1), own[0].audio.sample_rate, own[0].audio.tags)
+        for own in said
+    ]
+    return audios[0] if alone else audios
 
 
 def utterances(
@@ -176,6 +103,35 @@ def utterances(
 ) -> Iterator[Utterance]:
     """Say `text` sentence by sentence, each as soon as it is made, at constant memory; how: see Manner."""
     manner = Manner(**how)
+    asked = _asked(
+        text,
+        manner,
+        voice=voice,
+        voice_text=voice_text,
+        language=language,
+        engine=engine,
+        seed=seed,
+        model=model,
+        pronunciations=pronunciations,
+        device=device,
+    )
+    yield from in_turn(asked, manner, observer)
+
+
+def _asked(
+    text: str,
+    manner: Manner,
+    *,
+    voice: str | Path | Voice | None,
+    voice_text: str | None,
+    language: str | None,
+    engine: str,
+    seed: int,
+    model: str | Path,
+    pronunciations: Mapping[str, str] | None,
+    device: str,
+) -> Iterator[Asked]:
+    """What a text asks for, sentence by sentence."""
     check_seed(seed)
     folder = find_model(model, "speech")
     voice = first_voice(folder) if voice is None else voice
@@ -185,8 +141,7 @@ def utterances(
     speech = load(model, pick_device(device))
     speaker = speech.voice(voice)
     tags = provenance(speech.name, text, seed, voice=speaker.name)
-    if manner.speed is None:
-        manner = replace(manner, speed=voice_pace(speech, speaker, voice_text, language))
+    speed = manner.speed if manner.speed is not None else voice_pace(speech, speaker, voice_text, language)
     if manner.duration is not None:
         sentences = [first, *script]
         pauses = sum(s.pause for s in sentences)
@@ -196,44 +151,17 @@ def utterances(
         most = math.floor(10 * (pauses + natural / SLOWEST)) / 10
         if not least <= manner.duration <= most:
             raise UsageError(f"duration {manner.duration:g} s: this text takes {least:.1f} to {most:.1f} s")
-        manner = replace(manner, speed=natural / (manner.duration - pauses), duration=None)
+        speed = natural / (manner.duration - pauses)
         script, first = iter(sentences[1:]), sentences[0]
     for number, sentence in enumerate(itertools.chain([first], script)):
+        said = durations = frames = None
+        if sentence.phones:
+            said = units(sentence.phones)
+            features = unit_features(speech, said)
+            durations = unit_frames(speech, features) / speed
+            frames = what_is_asked(speech, features, durations)
         own_seed = int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()[:7], "big")
-        audio, words = _say(speech, sentence, speaker, manner, own_seed, language, observer)
-        yield Utterance(sentence, replace(audio, tags=tags), words)
-
-
-@torch.inference_mode()
-def _say(
-    speech: SpeechModel,
-    sentence: Sentence,
-    voice: Voice,
-    manner: Manner,
-    seed: int,
-    language: str,
-    observer: Callable[[Progress], None] | None,
-) -> tuple[Audio, tuple[tuple[str, float, float], ...]]:
-    rate = speech.codec.sample_rate
-    if not sentence.phones:  # a pause at the beginning
-        return Audio(np.zeros((1, 0), np.float32), rate), ()
-    said = units(sentence.phones)
-    features = unit_features(speech, said)
-    durations = unit_frames(speech, features) / manner.speed
-    asked = what_is_asked(speech, features, durations)
-    semantic_plan, acoustic_plan = manner.plans(speech)
-    best, best_score = None, -math.inf
-    for start in range(0, manner.candidates, TOGETHER):
-        seeds = [seed + i for i in range(start, min(start + TOGETHER, manner.candidates))]
-        semantic = speak_tokens(speech, asked, semantic_plan, seeds)
-        codes = voice_tokens(speech, semantic, voice, acoustic_plan, seeds, asked=asked, observer=observer)
-        waves = speech.codec.decode(codes.to(speech.device))[:, 0].float().cpu()
-        scores = understood(speech.tokeniser, waves, said) if manner.candidates > 1 else torch.zeros(1)
-        if best is None or scores.max() > best_score:
-            best, best_score = waves[scores.argmax()].numpy(), float(scores.max())
-    wave = faded(normalise(best, rate), rate)
-    words = _words(sentence, said, durations, speech.codec.frame_rate, language)
-    return Audio(wave[None].astype(np.float32), rate), words
+        yield Asked(speech, sentence, said, durations, frames, speaker, language, own_seed, tags)
 
 
 def first_voice(folder: Path) -> str:
@@ -254,41 +182,3 @@ def spoken_language(folder: Path, voice: str | Path | Voice) -> str:
             known = Path(voice)
         about = read_voice_notes(known) if known else {}
     return about.get("language") or LANGUAGES[0]
-
-
-def faded(wave: np.ndarray, rate: int) -> np.ndarray:
-    """wave [N] with a short fade at both ends, so that joins do not click."""
-    count = min(len(wave) // 2, round(FADE * rate))
-    ramp = np.linspace(0.0, 1.0, count, dtype=wave.dtype)
-    wave = wave.copy()
-    wave[:count] *= ramp
-    wave[len(wave) - count :] *= ramp[::-1]
-    return wave
-
-
-def _words(
-    sentence: Sentence, said: Units, durations: Tensor, frame_rate: float, language: str
-) -> tuple[tuple[str, float, float], ...]:
-    """The words of a sentence with their times; all as one where it is not plain which sound is whose."""
-    edges = durations.cumsum(0).numpy() / frame_rate
-    starts, ends = edges[:-2], edges[1:-1]
-    groups: list[list[int]] = [[]]
-    for i, unit in enumerate(said.index):
-        if unit == 0:
-            groups.append([])
-        elif unit > len(PAUSES):
-            groups[-1].append(i)
-    groups = [g for g in groups if g]
-    written: list[list[str]] = []
-    for word in sentence.text.split():
-        if written and said_as_one(written[-1][-1].lstrip(_QUOTES), word.rstrip(_SIGNS), language):
-            written[-1].append(word)
-        else:
-            written.append([word])
-    if len(written) != len(groups) or any(c.isdigit() for c in sentence.text):
-        return ((sentence.text, float(edges[0]), float(edges[-2])),)
-    timed = []
-    for words, group in zip(written, groups, strict=True):
-        places = np.linspace(starts[group[0]], ends[group[-1]], len(words) + 1)
-        timed += [(w, float(a), float(b)) for w, a, b in zip(words, places, places[1:], strict=False)]
-    return tuple(timed)

@@ -1,7 +1,7 @@
 """A speech model with all it needs, and its two stages: units → semantic tokens → acoustic codes."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -119,6 +119,12 @@ def unit_features(speech: SpeechModel, said: Units) -> Tensor:
     return speech.network.text(*(torch.from_numpy(np.pad(x, 1))[None].to(speech.device) for x in parts))
 
 
+def side_by_side(rows: Sequence[Tensor]) -> tuple[Tensor, list[int]]:
+    """Rows [1, T, …] of different lengths as one batch, zeros behind the shorter ones, and their lengths."""
+    lengths = [row.shape[1] for row in rows]
+    return torch.nn.utils.rnn.pad_sequence([row[0] for row in rows], batch_first=True), lengths
+
+
 @torch.inference_mode()
 def unit_frames(speech: SpeechModel, features: Tensor) -> Tensor:
     """How many frames each unit of a sentence, and the gaps around it, take: [n + 2]."""
@@ -131,22 +137,29 @@ def what_is_asked(speech: SpeechModel, features: Tensor, durations: Tensor) -> T
     return speech.network.asked(features, durations[None].to(speech.device), frames)
 
 
-def speak_tokens(speech: SpeechModel, asked: Tensor, plan: Plan, seeds: list[int]) -> Tensor:
-    """Stage 1: what each frame is to say, [1, T, dim] → semantic tokens [len(seeds), T]."""
+def speak_tokens(
+    speech: SpeechModel, asked: Tensor, plan: Plan, seeds: list[int], lengths: list[int] | None = None
+) -> Tensor:
+    """Stage 1: what each frame is to say, [1 or B, T, dim] → semantic tokens [B, T], an item a seed.
+
+    lengths: frames of each item, where some are longer.
+    """
     network, count = speech.network, len(seeds)
     asked = asked.expand(count, -1, -1)
+    grid, own = _padded(Grid.blank(count, 1, asked.shape[1]), lengths, speech.device)
     unconditional = None
     if plan.stages[0].guidance != 1.0:
         dropped = torch.ones(count, dtype=torch.bool, device=speech.device)
-        unconditional = network.text_condition(asked, dropped)
+        unconditional = network.text_condition(asked, dropped, own)
     codes = decode(
         network.semantic,
-        Grid.blank(count, 1, asked.shape[1]),
-        network.text_condition(asked),
+        grid,
+        network.text_condition(asked, valid=own),
         plan,
         seeds,
         unconditional=unconditional,
         values=speech.tokeniser.values().cpu(),
+        lengths=lengths,
     )
     return codes[:, 0]
 
@@ -154,68 +167,93 @@ def speak_tokens(speech: SpeechModel, asked: Tensor, plan: Plan, seeds: list[int
 def voice_tokens(
     speech: SpeechModel,
     semantic: Tensor,
-    voice: Voice,
+    voice: Voice | Sequence[Voice],
     plan: Plan,
     seeds: list[int],
     *,
     asked: Tensor | None = None,
+    lengths: list[int] | None = None,
     observer: Callable[[Progress], None] | None = None,
 ) -> Tensor:
     """Stage 2: semantic tokens [B, T] → acoustic codes [B, K, T] in the voice, whose tokens stay revealed.
 
-    asked: what each frame is to say, [1, T, dim], where a text is known.
+    voice: of all items, or one each, of equal `prompt_frames`. asked: what each frame is to say,
+    [1 or B, T, dim], where a text is known. lengths: frames of each item, where some are longer.
     """
     count, frames = len(semantic), semantic.shape[1]
+    voices = [voice] * count if isinstance(voice, Voice) else list(voice)
     streams = speech.network.acoustic.streams
-    prompt = min(round(PROMPT * speech.codec.frame_rate), voice.semantic.shape[0])
-    prompt = prompt // plan.span_length * plan.span_length  # spans begin where the prompt ends
+    prompt = prompt_frames(speech, voices[0], plan)
     grid = Grid.blank(count, streams, prompt + frames)
-    grid.codes[:, :, :prompt] = voice.acoustic[:streams, :prompt]
+    grid.codes[:, :, :prompt] = torch.stack([v.acoustic[:streams, :prompt] for v in voices])
     grid.known[:, :, :prompt] = True
-    tokens = torch.cat([voice.semantic[:prompt].expand(count, -1), semantic.cpu()], 1)
+    tokens = torch.cat([torch.stack([v.semantic[:prompt] for v in voices]), semantic.cpu()], 1)
     if asked is not None:  # nobody knows the words of the prompt
         asked = torch.nn.functional.pad(asked, (0, 0, prompt, 0))
-    codes = fill_tokens(speech, grid, tokens, voice, plan, seeds, asked=asked, observer=observer)
-    return codes[:, :, prompt:]
+    lengths = lengths and [prompt + n for n in lengths]
+    manner = {"asked": asked, "lengths": lengths, "observer": observer}
+    return fill_tokens(speech, grid, tokens, voices, plan, seeds, **manner)[:, :, prompt:]
+
+
+def prompt_frames(speech: SpeechModel, voice: Voice, plan: Plan) -> int:
+    """How many frames of a voice stay revealed in front of what is said; spans begin where they end."""
+    return (
+        min(round(PROMPT * speech.codec.frame_rate), voice.semantic.shape[0])
+        // plan.span_length
+        * plan.span_length
+    )
 
 
 def fill_tokens(
     speech: SpeechModel,
     grid: Grid,
     semantic: Tensor,
-    voice: Voice,
+    voice: Voice | Sequence[Voice],
     plan: Plan,
     seeds: list[int],
     *,
     asked: Tensor | None = None,
+    lengths: list[int] | None = None,
     observer: Callable[[Progress], None] | None = None,
 ) -> Tensor:
     """Stage 2 on a grid [B, K, T] that is known in places, with the semantic tokens [B, T] of all of it.
 
-    asked: what each frame is to say, [1, T, dim], where a text is known; it counts where the first stream is
-    unknown.
+    asked: what each frame is to say, [1 or B, T, dim], where a text is known; it counts where the first
+    stream is unknown. voice and lengths as in `voice_tokens`.
     """
     network, count = speech.network, len(semantic)
     tokens = semantic.to(speech.device)
-    acoustic = voice.acoustic[None, : network.acoustic.streams].to(speech.device)
-    who = network.voice_of(acoustic).expand(count, -1)
+    voices = [voice] * count if isinstance(voice, Voice) else list(voice)
+    codes = {id(v): v.acoustic[None, : network.acoustic.streams].to(speech.device) for v in voices}
+    heard = {key: network.voice_of(acoustic) for key, acoustic in codes.items()}
+    who = torch.cat([heard[id(v)] for v in voices])
     text: dict[str, Tensor] = {}
     if asked is not None:
         text = {"asked": asked.expand(count, -1, -1), "told": ~grid.known[:, 0].to(speech.device)}
+    grid, own = _padded(grid, lengths, speech.device)
     unconditional = None
     if any(stage.guidance != 1.0 for stage in plan.stages):
         dropped = torch.ones(count, dtype=torch.bool, device=speech.device)
-        unconditional = network.speech_condition(tokens, who, dropped)
+        unconditional = network.speech_condition(tokens, who, dropped, valid=own)
     return decode(
         network.acoustic,
         grid,
-        network.speech_condition(tokens, who, **text),
+        network.speech_condition(tokens, who, **text, valid=own),
         plan,
         seeds,
         unconditional=unconditional,
         values=speech.codec.values()[: network.acoustic.streams].cpu(),
+        lengths=lengths,
         observer=observer,
     )
+
+
+def _padded(grid: Grid, lengths: list[int] | None, device: torch.device) -> tuple[Grid, Tensor | None]:
+    """A grid of which nothing is to be filled behind `lengths`, and which frames are an item's own [B, T]."""
+    if lengths is None:
+        return grid, None
+    own = torch.arange(grid.codes.shape[2]) < torch.tensor(lengths)[:, None]
+    return Grid(grid.codes, grid.known | ~own[:, None]), own.to(device)
 
 
 @torch.inference_mode()

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 
 from maskaudio.audio import Audio
-from maskaudio.checks import check_seed, in_range
+from maskaudio.checks import in_range, pick_seeds
 from maskaudio.decoding.engine import Grid, Progress
 from maskaudio.decoding.plan import Plan
 from maskaudio.errors import UsageError
@@ -54,7 +53,7 @@ def generate(
     `maskaudio.decoding.plan.Changes`. Raises UsageError for values that make no sense.
     """
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-    seeds = _seeds(seed, len(prompts))
+    seeds = pick_seeds(seed, len(prompts))
     job = _Job.of(
         prompts,
         duration,
@@ -81,7 +80,7 @@ def generate(
 
 def stream(prompt: str, *, duration: float, seed: int, **manner: Any) -> Iterator[Audio]:
     """What `generate` makes of the same arguments, piece by piece while it is made."""
-    _seeds(seed, 1)
+    pick_seeds(seed, 1)
     job = _Job.of([prompt], duration, **manner)
     return (job.audio(piece, prompt, seed) for piece in job.pieces(0, seed))
 
@@ -161,17 +160,6 @@ class _Job:
             return self.filling(grid, prompt, seeds).to(self.sound.device)
 
         return filled
-
-
-def _seeds(seed: int | Sequence[int] | None, count: int) -> list[int]:
-    if seed is None:
-        return [secrets.randbits(32) for _ in range(count)]
-    seeds = [seed] * count if isinstance(seed, int) else list(seed)
-    if len(seeds) != count:
-        raise UsageError(f"{len(seeds)} seeds for {count} prompts: give one, or one each")
-    for one in seeds:
-        check_seed(one)
-    return seeds
 
 
 def _warn_of_the_unfamiliar(sound: SoundModel, prompts: list[str]) -> None:

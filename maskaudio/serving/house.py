@@ -13,7 +13,7 @@ from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 
 from maskaudio.audio import Audio, audio_stream, encode_audio, read_audio
-from maskaudio.batch.jobs import Failed, Job, Made
+from maskaudio.batch.jobs import SHORT, Failed, Job, Made
 from maskaudio.checkpoints.registry import find_model
 from maskaudio.checkpoints.voices import voice_files
 from maskaudio.errors import MaskaudioError, UsageError
@@ -42,18 +42,18 @@ class House:
             raise UsageError(f"input: {len(asked.input)} characters; at most {self.limits.text} are taken")
         model = ALIASES.get(asked.model, asked.model)
         seed = secrets.randbits(32) if asked.seed is None else asked.seed
+        told: dict[str, Any] = {"text": asked.input, "voice": None, "language": asked.language}
+        told |= {"model": model, "speed": asked.speed}
+        flows = asked.response_format in ("wav", "pcm")
+        if not flows and asked.voice_clip is None and len(asked.input) <= SHORT:  # with others that wait
+            told["voice"] = self._voice(asked, model)
+            job = Job(0, "speak", told, seed, "", asked.response_format)
+            outcome = await self._attended(request, self.desk.make(job))
+            return self._sound(outcome, asked.response_format, seed)
 
         def begin() -> Iterator[Audio]:
-            voice = self._voice(asked, model)
-            said = utterances(
-                asked.input,
-                voice=voice,
-                language=asked.language,
-                seed=seed,
-                model=model,
-                device=self.device,
-                speed=asked.speed,
-            )
+            manner = told | {"voice": self._voice(asked, model), "seed": seed, "device": self.device}
+            said = utterances(**manner)
             return (Audio(u.with_pause(), u.audio.sample_rate, u.audio.tags) for u in said)
 
         pieces = self.desk.pieces(begin)
@@ -62,7 +62,7 @@ class House:
             raise UsageError("input: there is nothing to say")
         headers = {"X-Seed": str(seed)}
         kind = CONTENT[asked.response_format]
-        if asked.response_format in ("wav", "pcm"):
+        if flows:
             body = self._flow(first, pieces, "raw" if asked.response_format == "pcm" else "wav")
             return StreamingResponse(body, media_type=kind, headers=headers)
         rest = [piece async for piece in self._until_gone(request, pieces)]
