@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from maskaudio.audio import write_file
 from maskaudio.batch.jobs import Job, Made, Outcome, grouped, make
-from maskaudio.batch.journal import open_journal, write_results
+from maskaudio.batch.journal import Journal, open_journal, write_results
 from maskaudio.errors import MaskaudioError
 
 
@@ -124,15 +124,18 @@ def failure(line: int, error: str, **more: Any) -> Result:
     return Result(line, {"line": line, "status": "failed", "error": error, **more})
 
 
-def _deliver(job: Job, made: Made, key: str, journal: Any) -> Result:
+def _deliver(job: Job, made: Made, key: str, journal: Journal) -> Result:
+    """Write a finished file, and say so in the journal."""
     path = journal.folder / job.file
+    journal.begin(key, job.file)  # where not even this can be written, the batch ends
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        journal.begin(key, job.file)
         _sweep(path)
         write_file(path, made.data)
-    except FileExistsError:
+    except (FileExistsError, NotADirectoryError):
         return failure(job.line, f"{job.file}: a file stands where its folder should be")
+    except OSError as error:
+        return failure(job.line, f"{job.file}: cannot be written ({error.strerror})")
     except MaskaudioError as error:
         return failure(job.line, str(error))
     record = {

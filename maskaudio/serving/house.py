@@ -14,7 +14,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from maskaudio.audio import Audio, audio_stream, encode_audio, read_audio
 from maskaudio.batch.jobs import SHORT, Failed, Job, Made
-from maskaudio.checkpoints.registry import find_model
+from maskaudio.checkpoints.registry import find_model, list_models
 from maskaudio.checkpoints.voices import voice_files
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.serving.desk import Desk
@@ -40,7 +40,7 @@ class House:
 
         if len(asked.input) > self.limits.text:
             raise UsageError(f"input: {len(asked.input)} characters; at most {self.limits.text} are taken")
-        model = ALIASES.get(asked.model, asked.model)
+        model = _named(ALIASES.get(asked.model, asked.model), "speech")
         seed = secrets.randbits(32) if asked.seed is None else asked.seed
         told: dict[str, Any] = {"text": asked.input, "voice": None, "language": asked.language}
         told |= {"model": model, "speed": asked.speed}
@@ -78,7 +78,7 @@ class House:
             )
         if len(asked.prompt) > self.limits.text:
             raise UsageError(f"prompt: {len(asked.prompt)} characters; at most {self.limits.text} are taken")
-        find_model(asked.model, "sound")
+        _named(asked.model, "sound")
         told: dict[str, Any] = {"prompt": asked.prompt, "model": asked.model, "duration": asked.duration}
         told |= {"negative": asked.negative_prompt, "loop": asked.loop, "candidates": asked.candidates}
         told |= {"steps": asked.steps, "guidance": asked.guidance, "temperature": asked.temperature}
@@ -103,7 +103,7 @@ class House:
             raise UsageError(f"'{asked.task}' needs {missing[0]}")
         if told.get("seconds", 0) > self.limits.seconds:
             raise UsageError(f"seconds: at most {self.limits.seconds:g} are made here")
-        find_model(asked.model, "sound")
+        _named(asked.model, "sound")
         seed = secrets.randbits(32) if asked.seed is None else asked.seed
         format = "raw" if asked.response_format == "pcm" else asked.response_format
 
@@ -235,6 +235,14 @@ class _Pipe:
 
 def _joined(pieces: list[Audio]) -> np.ndarray:
     return np.concatenate([piece.samples for piece in pieces], 1)
+
+
+def _named(model: str, kind: str) -> str:
+    """`model`, where it is the name of a model of that kind: what else lies here is no caller's business."""
+    known = [info.name for info in list_models() if info.kind == kind and not info.problem]
+    if model not in known:
+        raise UsageError(f"unknown {kind} model '{model}' (there is: {', '.join(known)})")
+    return model
 
 
 async def _gone(request: Request) -> None:

@@ -183,3 +183,10 @@ def test_an_interrupted_batch_says_what_is_done(tmp_path):
         run_batch([job(1, duration=11.0), job(2, duration=11.0)], tmp_path, Stopped())
     (told,) = (tmp_path / "results.jsonl").read_text().splitlines()
     assert json.loads(told)["line"] == 1
+
+
+def test_a_folder_that_is_a_file_fails_its_line_only(tmp_path):
+    (tmp_path / "a").write_bytes(b"mine")
+    inside = Job(1, "generate", {"prompt": "rain", "duration": 1.0}, 1, "a/b.wav", "wav")
+    bad, good = run_batch([inside, job(2)], tmp_path, Fake())
+    assert "should be" in bad.error and good.error is None and (tmp_path / "a").read_bytes() == b"mine"

@@ -77,10 +77,6 @@ def test_a_trace_shows_one_clip(fails, take, model):
     fails(2, "edit", "extend", "take.wav", "-d", 15, "-m", model, "--trace", "t.png", says="at most 10 s")
 
 
-def test_treble_needs_a_model_of_bands(fails, take):
-    fails(2, "edit", "bandwidth", "take.wav", says="give --model")
-
-
 def test_a_trace_and_an_inspection(run, fails, take, model):
     done = run("generate", "rain", "-d", 1, "-m", model, "-o", "x.wav", "--trace", "x.gif", "-q")
     assert done.returncode == 0 and (run.work / "x.gif").read_bytes()[:3] == b"GIF"

@@ -103,6 +103,8 @@ def test_edits(client, asked):
         ("generations", sound(duration=4.0), 400, "at most 3"),
         ("generations", sound(model="nothing"), 400, "unknown sound model"),
         ("generations", sound(model="../small"), 422, "model"),
+        ("generations", sound(model=".."), 400, "unknown sound model"),
+        ("generations", sound(model="talk"), 400, "unknown sound model"),
         ("generations", sound(duraton=1), 422, "duraton"),
         ("generations", {"prompt": 5}, 422, "prompt"),
         ("speech", said(voice="nobody"), 400, "unknown voice"),
