@@ -106,6 +106,16 @@ def default_plan(streams: int, span_length: int, steps: int | None = None) -> Pl
     return Plan(stages, span_length)
 
 
+def even_plan(streams: int, span_length: int) -> Plan:
+    """The same for streams that do not refine each other, such as bands: two steps each, and all are guided.
+
+    The first one, from which the others take their cue, gets what is left of twelve steps.
+    """
+    first = StagePlan(max(2, 12 - 2 * (streams - 1)), guidance=3.0)
+    later = StagePlan(2, temperature=0.8, guidance=3.0, course="constant")
+    return Plan((first, *[later] * (streams - 1)), span_length)
+
+
 @dataclass(frozen=True)
 class Changes:
     """What a user asks of a model's own plan; None leaves that as it is.

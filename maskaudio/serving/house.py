@@ -179,13 +179,15 @@ class House:
 
         asked = asyncio.ensure_future(asyncio.wait_for(self.desk.call(run), self.limits.patience))
         asked.add_done_callback(lambda _: events.put_nowait(("end", None)))
-        while (event := await events.get())[0] != "end":
-            yield _event(*event)
         try:
+            while (event := await events.get())[0] != "end":
+                yield _event(*event)
             data = base64.b64encode(asked.result()).decode()
             yield _event("audio", {"audio": data, "seed": seed})
         except Exception as error:
             yield _event("error", as_error(*explained(error)))
+        finally:
+            asked.cancel()  # nobody listens any more
 
     async def _attended(self, request: Request, wanted: Awaitable[T]) -> T:
         """What is wanted; given up where the caller goes away or patience ends."""

@@ -12,7 +12,7 @@ from maskaudio.checkpoints.registry import find_model, lasting_name
 from maskaudio.codec.load import load_codec
 from maskaudio.codec.protocol import Codec
 from maskaudio.config import from_dict, to_dict
-from maskaudio.decoding.plan import default_plan
+from maskaudio.decoding.plan import default_plan, even_plan
 from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
@@ -110,13 +110,14 @@ def train_sound(
         average = train(lesson, own_task, phase, run / name, resume=resume, device=device, **options)
         lesson.load_state_dict(average, strict=False)
     folder = run / "model"
+    plan = even_plan if codec.layout == "bands" else default_plan
     described = _described(stores["train"].clips)
     extra = {
         "about": recipe.about | {"parameters": sum(p.numel() for p in network.parameters())},
         "codec": lasting_name(recipe.codec),
         "codec_hash": codec.hash,
         "words": lasting_name(recipe.words),
-        "plan": to_dict(default_plan(network.transformer.streams, recipe.span)),
+        "plan": to_dict(plan(network.transformer.streams, recipe.span)),
         "classes": sorted(described),
         "described": described,
     }

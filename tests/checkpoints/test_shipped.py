@@ -9,6 +9,7 @@ import pytest
 from maskaudio.checkpoints.voices import voice_files
 from maskaudio.codec.load import load_codec, load_tokeniser
 from maskaudio.config import to_dict
+from maskaudio.decoding.plan import even_plan
 from maskaudio.pipelines.sound_model import load
 from maskaudio.pipelines.speech_model import load as load_speech
 from maskaudio.text.phones import LANGUAGES
@@ -33,6 +34,21 @@ def test_the_codec_has_the_shape_of_its_recipe():
     recipe = read_recipe(CodecRecipe, MODELS / "codec" / "recipe.yaml")
     assert from_json(recipe.model) == said("codec")["config"]
     assert recipe.about.items() <= said("codec")["about"].items()
+
+
+def test_the_models_of_bands_have_the_shape_of_their_recipes_and_go_together():
+    recipe = read_recipe(CodecRecipe, MODELS / "bands" / "recipe.yaml")
+    assert from_json(recipe.bands) == said("bands")["config"]
+    assert recipe.about.items() <= said("bands")["about"].items()
+    recipe, codec = read_recipe(SoundRecipe, MODELS / "sound-bands" / "recipe.yaml"), load_codec("bands")
+    assert from_json(new_network(recipe, codec).config) == said("sound-bands")["config"]
+    assert recipe.about.items() <= said("sound-bands")["about"].items()
+    assert load("sound-bands").codec.hash == codec.hash == said("sound-bands")["codec_hash"]
+    assert from_json(even_plan(codec.streams, recipe.span)) == said("sound-bands")["plan"]
+
+
+def test_the_box_stays_small():
+    assert sum(p.stat().st_size for p in MODELS.rglob("*") if "__pycache__" not in p.parts) <= 80e6
 
 
 def test_the_sound_model_has_the_shape_of_its_recipe_and_goes_with_the_codec():
