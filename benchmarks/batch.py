@@ -1,12 +1,14 @@
 """Batches: dependable, and how fast.
 
 python -m benchmarks.batch dependable --out RUN [--lines 1000] [--kills 10]
-python -m benchmarks.batch throughput --out RUN [--lines 100]
+python -m benchmarks.batch throughput --out RUN [--lines 100] [--rounds 3]
 python -m benchmarks.batch ray --out RUN [--lines 200]
+python -m benchmarks.batch memory --out RUN [--lines 1000]
 
 `dependable` makes a mixed manifest with bad lines once undisturbed and once killed with -9 at random moments
 and resumed, and compares the sums of all files. `throughput` races a batch against one warm loop over the
 same lines and against a process for each. `ray` runs two workers, one of which is killed, and one worker.
+`memory` makes short sounds only, and compares what is resident after a tenth of them and at the end.
 """
 
 import argparse
@@ -43,16 +45,19 @@ KEPT = ("journal.jsonl", "results.jsonl", ".lock")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", choices=["dependable", "throughput", "ray"])
+    parser.add_argument("what", choices=["dependable", "throughput", "ray", "memory"])
     parser.add_argument("--out", type=Path, required=True, metavar="RUN")
     parser.add_argument("--lines", type=int)
     parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     if args.what == "dependable":
         dependable(args.out, args.lines or 1000, args.kills)
     elif args.what == "throughput":
-        throughput(args.out, args.lines or 100)
+        throughput(args.out, args.lines or 100, args.rounds)
+    elif args.what == "memory":
+        memory(args.out, args.lines or 1000)
     else:
         on_ray(args.out, args.lines or 200)
 
@@ -63,7 +68,7 @@ def dependable(out: Path, lines: int, kills: int) -> None:
     for name in ("whole", "killed"):
         shutil.rmtree(out / name, ignore_errors=True)
     started = time.perf_counter()
-    peak = run(manifest, out / "whole", watch=True)
+    run(manifest, out / "whole")
     took = time.perf_counter() - started
     chance, killed = random.Random(1), 0
     for _ in range(kills):
@@ -87,15 +92,14 @@ def dependable(out: Path, lines: int, kills: int) -> None:
         [f"sums equal after {killed} × kill -9", "yes" if first == second else "NO"],
         ["half-written files left", len(list(out.rglob("*.part")))],
         ["seconds undisturbed", f"{took:.0f}"],
-        ["resident memory after a tenth of the lines, at the end, MB", f"{peak[0]:.0f}, {peak[1]:.0f}"],
     ]
     print(table(["figure", "value"], rows))
     for error, count in Counter(e.replace(str(out), "") for e in failed.values()).most_common():
         print(f"{count:4} × {error}")
 
 
-def throughput(out: Path, lines: int) -> None:
-    """A batch, a warm loop over single clips, and a process for each line; each interleaved three times."""
+def throughput(out: Path, lines: int, rounds: int) -> None:
+    """A batch, a warm loop over single clips (interleaved with it), and a process for each line."""
     from maskaudio import generate
     from maskaudio.audio import encode_audio
 
@@ -106,7 +110,7 @@ def throughput(out: Path, lines: int) -> None:
         prompts = manifest.read_text().splitlines()
         generate("rain", duration=seconds, seed=0)
         loops, batches = [], []
-        for _ in range(3):
+        for _ in range(rounds):
             started = time.perf_counter()
             for i, prompt in enumerate(prompts):
                 encode_audio(generate(prompt, duration=float(seconds), seed=i), "wav")
@@ -181,6 +185,17 @@ def on_ray(out: Path, lines: int) -> None:
     print(table(header, rows))
 
 
+def memory(out: Path, lines: int) -> None:
+    """Whether a long batch grows."""
+    manifest = out / "short.txt"
+    manifest.write_text("".join(f"{SOUNDS[i % 5]}\n" for i in range(lines)))
+    shutil.rmtree(out / "short", ignore_errors=True)
+    early, most = run(manifest, out / "short", "-d", "0.5")
+    print(
+        f"{lines} sounds of half a second: {early:.0f} MB after a tenth of them, at most {most:.0f} MB later"
+    )
+
+
 def mixed(out: Path, lines: int) -> tuple[Path, set[int]]:
     """A manifest of sounds, speech, edits and bad lines, in every format; the numbers of the bad ones."""
     tone = 0.3 * np.sin(np.arange(36000) * 0.05)
@@ -214,7 +229,7 @@ def command(manifest: Path, folder: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "maskaudio", "batch", str(manifest), "-o", str(folder), *more]
 
 
-def run(manifest: Path, folder: Path, *more: str, watch: bool = False) -> tuple[float, float]:
+def run(manifest: Path, folder: Path, *more: str) -> tuple[float, float]:
     """Run a batch to its end; resident megabytes after a tenth of its lines, and the most after that."""
     process = subprocess.Popen(command(manifest, folder, *more), stderr=subprocess.PIPE, text=True)
     early, most = 0.0, 0.0
@@ -222,7 +237,7 @@ def run(manifest: Path, folder: Path, *more: str, watch: bool = False) -> tuple[
     for number in itertools.count():
         if not process.stderr.readline():
             break
-        if watch and number >= total // 10:
+        if number >= total // 10:
             try:
                 pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
             except (OSError, IndexError):

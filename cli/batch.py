@@ -177,6 +177,7 @@ def _shown(total: int, quiet: bool, as_json: bool) -> "Iterator[Callable[[Result
         )
         row = bar.add_task("", total=total, rate="", bad="")
     started, made, bad = time.perf_counter(), 0, 0
+    stdout = sys.stdout  # an engine may turn it away from others
 
     def watch(result: "Result") -> None:
         nonlocal made, bad
@@ -192,7 +193,7 @@ def _shown(total: int, quiet: bool, as_json: bool) -> "Iterator[Callable[[Result
             what = f"failed: {result.error}" if result.error else record["file"] + " (kept)" * result.kept
             options.say(f"line {result.line}: {what}")
         if as_json:
-            print(json.dumps(record, ensure_ascii=False), flush=True)
+            print(json.dumps(record, ensure_ascii=False), file=stdout, flush=True)
 
     with bar or nullcontext():
         yield watch

@@ -107,6 +107,10 @@ def bandwidth(
     in_range("cutoff", cutoff, 1.0, 1e6)
     if audio.duration > LONGEST:
         raise UsageError(f"{audio.duration:.1f} s: treble is made for at most {LONGEST:g} s")
+    if manner.get("guidance") is None:
+        manner["guidance"] = (
+            1.0  # what lies below says what fits; pushed towards its words treble is too loud
+        )
     editor = _Editor.of(audio.sample_rate, model=model, **manner)
     filling, told = editor.filling, (editor.prompt, editor.seed)
     samples, rate, found = widen(audio.samples, audio.sample_rate, filling, *told, cutoff)

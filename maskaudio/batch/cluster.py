@@ -1,5 +1,7 @@
 """An engine on Ray: actors hold the models, and Ray sees to machines, lost workers and second tries."""
 
+import contextlib
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +21,10 @@ class OnRay:
     threads: int | None = None
 
     def work(self, groups: Sequence[Sequence[Job]]) -> Iterator[tuple[int, list[Outcome]]]:
+        with contextlib.redirect_stdout(sys.stderr):  # what Ray has to say is no data
+            yield from self._work(groups)
+
+    def _work(self, groups: Sequence[Sequence[Job]]) -> Iterator[tuple[int, list[Outcome]]]:
         import ray
         from ray.util import ActorPool
 

@@ -173,8 +173,9 @@ def test_ray_with_a_worker_lost(run, tiny):
     """Two actors, one killed in mid-run: Ray gives its lines to another, each is made once."""
     mixed(run.work, tiny, 120, formats=("wav",))
     command = [sys.executable, "-m", "maskaudio", "batch", "lines.jsonl", "-o", "out"]
-    command += ["--engine", "ray", "--workers", "2", "--threads", "1"]
-    process = subprocess.Popen(command, cwd=run.work, env=run.env, stderr=subprocess.PIPE)
+    command += ["--engine", "ray", "--workers", "2", "--threads", "1", "--json"]
+    told = (run.work / "told.jsonl").open("w+")
+    process = subprocess.Popen(command, cwd=run.work, env=run.env, stdout=told, stderr=subprocess.PIPE)
     lines = iter(process.stderr.readline, b"")
     for line in lines:
         if b": 0" in line:  # the first file
@@ -186,6 +187,8 @@ def test_ray_with_a_worker_lost(run, tiny):
     assert process.wait(timeout=120) == 3, rest.decode()
     assert run("batch", "lines.jsonl", "-o", "here", "-q", "--threads", 1).returncode == 3
     assert made(run.work / "out") == made(run.work / "here")
+    told.seek(0)
+    assert sorted(json.loads(line)["line"] for line in told) == list(range(1, 121))
     numbers = [
         json.loads(x)["file"]
         for x in (run.work / "out/journal.jsonl").read_text().splitlines()
