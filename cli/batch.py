@@ -1,6 +1,7 @@
 """`maskaudio batch`: many files from a manifest."""
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -116,7 +117,12 @@ def batch(
                 watch(result)
     else:
         chosen = _engine(engine, workers, address, device.value, threads)
-        with _shown(len(jobs), quiet, as_json) as watch:
+        with _shown(len(jobs), quiet, as_json) as show, _stoppable() as check:
+
+            def watch(result: Result) -> None:
+                show(result)
+                check()
+
             results = run_batch(
                 jobs,
                 out,
@@ -156,6 +162,27 @@ def _engine(
     from maskaudio.batch.run import Here
 
     return Here(device)
+
+
+@contextmanager
+def _stoppable() -> "Iterator[Callable[[], None]]":
+    """Ctrl-C stops a batch even where a library swallowed the interrupt: call what comes now and then."""
+    pressed = False
+
+    def note(*_: object) -> None:
+        nonlocal pressed
+        pressed = True
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -8,20 +8,21 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
 
-from maskaudio.batch.jobs import Job
 from maskaudio.batch.manifest import Row
 from maskaudio.batch.naming import check_template, fill_template, inside
 from maskaudio.cli import options
 from maskaudio.cli.edit import bandwidth, extend, inpaint, speech, variation
 from maskaudio.cli.generate import generate
 from maskaudio.cli.making import Delivering
-from maskaudio.cli.output import slug
 from maskaudio.cli.speak import read_text, speak
 from maskaudio.errors import UsageError
+
+if TYPE_CHECKING:
+    from maskaudio.batch.jobs import Job
 
 ALLOWED = ("seed", "format", "no_tags")  # of what says where a clip goes: the rest is for the whole batch
 REFUSED = ("count", "play", "trace", "subtitles")
@@ -109,8 +110,10 @@ class Reader:
         self._taken: dict[str, int] = {}  # file, whatever its case → its line
         self._seen: Counter[str] = Counter()
 
-    def job(self, index: int, row: Row) -> Job:
+    def job(self, index: int, row: Row) -> "Job":
         """What a row, the `index`-th, asks for. Raises UsageError where that cannot be."""
+        from maskaudio.batch.jobs import Job
+
         if row.problem:
             raise UsageError(row.problem)
         task, words = self._task_of(row)
@@ -205,6 +208,7 @@ class Reader:
     ) -> tuple[str, str]:
         """The name of a row's file within the folder, and its format."""
         from maskaudio.audio import FORMATS, check_format
+        from maskaudio.cli.output import slug
 
         values = row.cells | {"index": index, "slug": slug(text), "task": task.name, "seed": seed}
         name = row.cells.get("output") or fill_template(self.template, values)

@@ -21,6 +21,7 @@ def sources() -> set[str]:
     for home, folder in homes.items():
         for path in folder.rglob("*"):
             wanted = path.suffix in WEIGHTS if folder.name == "models" else path.suffix == ".py"
+            wanted |= ROOT / "maskaudio" / "serving" / "page" in path.parents
             if path.is_file() and wanted and "__pycache__" not in path.parts:
                 found.add(f"{home}/{path.relative_to(folder).as_posix()}")
     return found

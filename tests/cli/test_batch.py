@@ -159,7 +159,7 @@ def test_ctrl_c_keeps_what_is_done(run, tiny):
     mixed(run.work, tiny, 200)
     command = [sys.executable, "-m", "maskaudio", "batch", "lines.jsonl", "-o", "out"]
     process = subprocess.Popen(command, cwd=run.work, env=run.env, stderr=subprocess.PIPE)
-    while b".wav" not in process.stderr.readline():
+    while b": 0" not in process.stderr.readline():  # the first file
         pass
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=10) == 130
