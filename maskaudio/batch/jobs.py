@@ -44,7 +44,7 @@ class Job:
     def alike(self) -> str:
         """Jobs for which this is the same can be decoded together; "" for those that cannot."""
         told = self.told
-        if self.task == "generate" and not told.get("loop") and told["duration"] <= SECONDS:
+        if self.task == "generate" and not told.get("loop") and 0 < told["duration"] <= SECONDS:
             own = ("prompt",)
         elif self.task == "speak" and len(told["text"]) <= SHORT:
             own = ("text", "voice")

@@ -58,6 +58,13 @@ def test_a_group_holds_alike_clips_in_order_and_no_clip_is_lost():
     assert [len(g) for g in groups if g[0].line in (30, 31)] == [1, 1]
 
 
+def test_a_duration_that_is_none_stands_alone():
+    assert (
+        grouped([job(1, duration=0.0), job(2, duration=float("nan")), job(3, duration=-1.0)])[0][0].line == 1
+    )
+    assert job(1, duration=0.0).alike() == ""
+
+
 def test_files_results_and_a_second_run(tmp_path):
     jobs = [job(1), failure(2, "bad line"), job(3)]
     results = run_batch(jobs, tmp_path, Fake())
