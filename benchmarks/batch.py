@@ -30,6 +30,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.tables import table
+from maskaudio.batch.folder import JOURNAL, LOCK, RESULTS
 
 SOUNDS = ["rain on a tin roof", "a dog barking", "a church bell", "waves on a beach", "a cow mooing"]
 SAID = [
@@ -40,7 +41,7 @@ SAID = [
     "Your call is important to us.",
 ]
 FORMATS = ["wav", "flac", "ogg", "opus", "mp3", "raw"]
-KEPT = ("journal.jsonl", "results.jsonl", ".lock")
+KEPT = (JOURNAL, RESULTS, LOCK)
 
 
 def main() -> None:

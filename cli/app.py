@@ -86,15 +86,12 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
-_ClickError = typer.BadParameter.__mro__[2]  # ClickException, of typer's own click or of the installed one
-
-
 def _run() -> int:
     command = typer.main.get_command(app)
     try:
         done = command.main(prog_name="maskaudio", standalone_mode=False, auto_envvar_prefix="MASKAUDIO")
         return done if isinstance(done, int) else 0
-    except _ClickError as error:
+    except options.ClickError as error:
         path = error.ctx.command_path if getattr(error, "ctx", None) else "maskaudio"
         return _fail(f"{error.format_message().rstrip('.')}; see '{path} --help'", 2)
     except typer.Abort:

@@ -92,7 +92,7 @@ def batch(
     if address and engine is not EngineName.ray:
         raise UsageError("--address is of a Ray cluster: add --engine ray")
     piped = str(manifest) == "-"
-    data = sys.stdin.buffer.read() if piped else _read(manifest)
+    data = sys.stdin.buffer.read() if piped else options.read_file(manifest)
     from maskaudio.batch.manifest import kind_of, read_manifest
 
     rows = read_manifest(data, kind.value if kind else kind_of(None if piped else manifest, data))
@@ -224,12 +224,3 @@ def _shown(total: int, quiet: bool, as_json: bool) -> "Iterator[Callable[[Result
 
     with bar or nullcontext():
         yield watch
-
-
-def _read(manifest: Path) -> bytes:
-    try:
-        return manifest.read_bytes()
-    except FileNotFoundError:
-        raise UsageError(f"{manifest}: no such file") from None
-    except OSError as error:
-        raise UsageError(f"{manifest}: cannot be read ({error.strerror})") from None

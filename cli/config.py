@@ -11,6 +11,7 @@ temperature = 0.8
 from pathlib import Path
 from typing import Any
 
+from maskaudio.cli import options
 from maskaudio.errors import UsageError
 
 
@@ -24,11 +25,7 @@ def read_defaults(path: Path, commands: Any) -> dict[str, Any]:
     except ModuleNotFoundError:  # Python 3.10
         import tomli as tomllib
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+        table = tomllib.loads(options.read_file(path).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not TOML: {error}") from None
     return {name: _of_command(path, (name,), commands, value) for name, value in table.items()}

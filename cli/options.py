@@ -5,6 +5,7 @@ import os
 import sys
 from enum import Enum
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,8 @@ import typer
 from maskaudio.errors import UsageError
 
 option = partial(typer.Option, show_envvar=False)  # every option has one; saying so on each is noise
+
+ClickError = typer.BadParameter.__mro__[2]  # ClickException, of typer's own click or of the installed one
 
 SEEDS = 1 << 32  # how many there are to choose from
 
@@ -36,6 +39,16 @@ def read_stdin() -> str:
         return sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError("stdin is not UTF-8 text") from None
+
+
+def read_file(path: Path) -> bytes:
+    """All of a file that an option names. Raises UsageError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 class DeviceName(str, Enum):

@@ -37,9 +37,7 @@ class Task:
     name: str  # in the column `task`
     command: Callable[..., None]
     job: str  # the function of the library
-    renamed: dict[str, str] = field(
-        default_factory=dict
-    )  # parameters of the command → arguments of the library
+    renamed: dict[str, str] = field(default_factory=dict)  # its parameters → the function's arguments
 
     @property
     def edits(self) -> bool:
@@ -188,7 +186,7 @@ class Reader:
         manner = {"auto_envvar_prefix": prefix, "default_map": configured}
         try:
             return command.make_context(task.name, arguments, **manner).params
-        except typer.BadParameter.__mro__[2] as error:  # ClickException, see app.py
+        except options.ClickError as error:
             raise UsageError(error.format_message().rstrip(".")) from None
 
     def _found(self, column: str, value: str) -> str:

@@ -157,11 +157,8 @@ def read_text(text: str | None, file: Path | None) -> str:
     if file is None:
         return text
     try:
-        return file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UsageError(f"{file}: no such file") from None
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read ({error.strerror})") from None
+        text = options.read_file(file).decode("utf-8-sig")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError:
         raise UsageError(f"{file}: not UTF-8 text") from None
 

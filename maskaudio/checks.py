@@ -14,9 +14,7 @@ def in_range(name: str, value: float | None, low: float, high: float) -> None:
 
 def pick_seed(seed: int | None) -> int:
     """`seed`, or one that is drawn where there is none. Raises UsageError where it is none."""
-    seed = secrets.randbits(32) if seed is None else seed
-    check_seed(seed)
-    return seed
+    return pick_seeds(seed, 1)[0]
 
 
 def pick_seeds(seed: int | Sequence[int] | None, count: int) -> list[int]:

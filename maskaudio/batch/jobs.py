@@ -12,9 +12,6 @@ from typing import Any
 from maskaudio.audio import Audio, encode_audio, read_audio
 from maskaudio.errors import MaskaudioError, UsageError
 
-EDITS = ("inpaint", "extend", "variation", "bandwidth", "reword")
-TASKS = ("generate", "speak", *EDITS)
-
 
 @dataclass(frozen=True)
 class Job:

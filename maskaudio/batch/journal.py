@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from maskaudio.audio import write_file
+from maskaudio.batch.folder import JOURNAL, LOCK, RESULTS
 from maskaudio.errors import MaskaudioError
-
-JOURNAL, RESULTS, LOCK = "journal.jsonl", "results.jsonl", ".lock"
 
 
 class Journal:

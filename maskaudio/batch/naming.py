@@ -4,10 +4,9 @@ import string
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from maskaudio.batch.folder import JOURNAL, LOCK, RESULTS
 from maskaudio.errors import UsageError
 
-DEFAULT = "{index:04}_{slug}"
-OWN = ("journal.jsonl", "results.jsonl", ".lock")  # what a batch keeps in its folder
 LONGEST_NAME = 255  # bytes, as file systems have it
 
 
@@ -56,7 +55,7 @@ def inside(folder: Path, name: str) -> str:
         len(p.encode(errors="replace")) > LONGEST_NAME - 40 for p in path.parts
     ):
         raise UsageError(f"output {name[:60]!r}: no name that every file system takes")
-    if str(path).lower() in OWN:
+    if str(path).lower() in (JOURNAL, RESULTS, LOCK):
         raise UsageError(f"output {name}: the batch keeps a file of that name itself")
     home = folder.resolve()
     if not (home / path).resolve().is_relative_to(home):

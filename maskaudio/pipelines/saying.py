@@ -168,9 +168,9 @@ def _say(group: list[Asked], manner: Manner, observer: Callable[[Progress], None
     spoken = [asked for asked in group if asked.frames is not None]
     if manner.candidates > 1:
         waves = [_best(asked, manner, observer) for asked in spoken]
-    elif spoken:
+    else:
         waves = _decoded(spoken, [asked.seed for asked in spoken], manner, observer)
-    made = iter(waves if spoken else [])
+    made = iter(waves)
     said = []
     for asked in group:
         wave, words = np.zeros(0, np.float32), ()
@@ -187,6 +187,8 @@ def _decoded(
     group: list[Asked], seeds: list[int], manner: Manner, observer: Callable[[Progress], None] | None
 ) -> list[np.ndarray]:
     """A wave [N] for every item."""
+    if not group:
+        return []
     speech = group[0].speech
     semantic_plan, acoustic_plan = manner.plans(speech)
     frames, lengths = side_by_side([asked.frames for asked in group])

@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from maskaudio.batch.jobs import Job, Outcome, make, room
@@ -29,7 +29,6 @@ class _Ticket:
     job: Job | None
     answer: asyncio.Future
     loop: asyncio.AbstractEventLoop
-    since: float = field(default_factory=time.monotonic)
 
     def tell(self, result: Any, error: BaseException | None = None) -> None:
         def now() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from maskaudio.audio import Audio, audio_stream, encode_audio, read_audio
 from maskaudio.batch.jobs import SHORT, Failed, Job, Made
 from maskaudio.checkpoints.registry import find_model, list_models
 from maskaudio.checkpoints.voices import voice_files
+from maskaudio.checks import pick_seed
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.serving.desk import Desk
 from maskaudio.serving.errors import Refused, as_error, explained
@@ -41,7 +41,7 @@ class House:
         if len(asked.input) > self.limits.text:
             raise UsageError(f"input: {len(asked.input)} characters; at most {self.limits.text} are taken")
         model = _named(ALIASES.get(asked.model, asked.model), "speech")
-        seed = secrets.randbits(32) if asked.seed is None else asked.seed
+        seed = pick_seed(asked.seed)
         told: dict[str, Any] = {"text": asked.input, "voice": None, "language": asked.language}
         told |= {"model": model, "speed": asked.speed}
         flows = asked.response_format in ("wav", "pcm")
@@ -63,10 +63,11 @@ class House:
         headers = {"X-Seed": str(seed)}
         kind = CONTENT[asked.response_format]
         if flows:
-            body = self._flow(first, pieces, "raw" if asked.response_format == "pcm" else "wav")
+            body = self._flow(first, pieces, _container(asked.response_format))
             return StreamingResponse(body, media_type=kind, headers=headers)
         rest = [piece async for piece in self._until_gone(request, pieces)]
-        whole = Audio(_joined([first, *rest]), first.sample_rate, first.tags)
+        samples = np.concatenate([piece.samples for piece in (first, *rest)], 1)
+        whole = Audio(samples, first.sample_rate, first.tags)
         self.metrics.audio.inc(whole.duration)
         data = await asyncio.to_thread(encode_audio, whole, asked.response_format)
         return Response(data, media_type=kind, headers=headers)
@@ -82,8 +83,8 @@ class House:
         told: dict[str, Any] = {"prompt": asked.prompt, "model": asked.model, "duration": asked.duration}
         told |= {"negative": asked.negative_prompt, "loop": asked.loop, "candidates": asked.candidates}
         told |= {"steps": asked.steps, "guidance": asked.guidance, "temperature": asked.temperature}
-        seed = secrets.randbits(32) if asked.seed is None else asked.seed
-        format = "raw" if asked.response_format == "pcm" else asked.response_format
+        seed = pick_seed(asked.seed)
+        format = _container(asked.response_format)
         if asked.stream:
             return StreamingResponse(
                 self._events(told, seed, format),
@@ -104,8 +105,8 @@ class House:
         if told.get("seconds", 0) > self.limits.seconds:
             raise UsageError(f"seconds: at most {self.limits.seconds:g} are made here")
         _named(asked.model, "sound")
-        seed = secrets.randbits(32) if asked.seed is None else asked.seed
-        format = "raw" if asked.response_format == "pcm" else asked.response_format
+        seed = pick_seed(asked.seed)
+        format = _container(asked.response_format)
 
         def run() -> Made:
             clip = self._clip(asked.audio)
@@ -235,8 +236,9 @@ class _Pipe:
         return data
 
 
-def _joined(pieces: list[Audio]) -> np.ndarray:
-    return np.concatenate([piece.samples for piece in pieces], 1)
+def _container(format: str) -> str:
+    """What maskaudio.audio calls a format of the API."""
+    return "raw" if format == "pcm" else format
 
 
 def _named(model: str, kind: str) -> str:
