@@ -27,6 +27,9 @@ Run = Annotated[
     Path, options.option("-o", "--out", help="Run folder: state, log, loss plot, samples, model.")
 ]
 Resume = Annotated[bool, options.option("--resume", help="Go on where the run in this folder stopped.")]
+Start = Annotated[
+    str | None, options.option("--from", help="Go on from this model of the same kind: its name or folder.")
+]
 DryRun = Annotated[
     bool, options.option("--dry-run", help="Show the clips and an estimate of hours; train nothing.")
 ]
@@ -94,35 +97,42 @@ def _trainer(kind: Callable[[], Kind]) -> Callable[..., None]:
     return command
 
 
+def _generator_trainer(kind: Callable[[], Kind]) -> Callable[..., None]:
+    """The same for what can go on from a finished model."""
+
+    def command(
+        recipe: Recipe,
+        data: Sources,
+        out: Run,
+        start: Start = None,
+        resume: Resume = False,
+        dry_run: DryRun = False,
+        changes: Changes = None,
+        device: options.Device = options.DeviceName.auto,
+        threads: options.Threads = None,
+        as_json: options.Json = False,
+        quiet: options.Quiet = False,
+        verbose: options.Verbose = False,
+        debug: options.Debug = False,
+    ) -> None:
+        options.set_up(quiet=quiet, verbose=verbose, threads=threads)
+        more = {"start": start, "resume": resume, "device": device.value}
+        _run(kind(), recipe, data, out, changes, dry_run, quiet, as_json, **more)
+
+    return command
+
+
 app.command("codec", help="Train a codec: tokens ⇄ log-mel, then log-mel → wave.")(_trainer(_codec))
-app.command("sound", help="Train text → sound: a masked transformer on a codec's tokens.")(_trainer(_sound))
+app.command("sound", help="Train text → sound: a masked transformer on a codec's tokens.")(
+    _generator_trainer(_sound)
+)
 app.command("speech-tokens", help="Train a speech tokeniser: what is said, in tokens that hardly say who.")(
     _trainer(_speech_tokens)
 )
-
-
-@app.command()
-def speech(
-    recipe: Recipe,
-    data: Sources,
-    out: Run,
-    start: Annotated[
-        str | None, options.option("--from", help="Go on from this speech model: its name or folder.")
-    ] = None,
-    resume: Resume = False,
-    dry_run: DryRun = False,
-    changes: Changes = None,
-    device: options.Device = options.DeviceName.auto,
-    threads: options.Threads = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-    debug: options.Debug = False,
-) -> None:
-    """Train text → speech on recordings with their texts; clips of one folder are one speaker's."""
-    options.set_up(quiet=quiet, verbose=verbose, threads=threads)
-    more = {"start": start, "resume": resume, "device": device.value}
-    _run(_speech(), recipe, data, out, changes, dry_run, quiet, as_json, **more)
+app.command(
+    "speech",
+    help="Train text → speech on recordings with their texts; clips of one folder are one speaker's.",
+)(_generator_trainer(_speech))
 
 
 def _run(

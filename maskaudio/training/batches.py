@@ -34,6 +34,7 @@ class SoundTask:
     frames: int  # in a batch, over all clips
     seed: int = 0
     neighbours: dict[int, list[int]] = field(default_factory=dict)
+    first: float = 0.4  # share of the steps that ask for the first stream
     vocab: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,7 +51,7 @@ class SoundTask:
         frames = int(rng.choice(LENGTHS))
         count = max(1, self.frames // frames)
         clean, texts = self.clips(count, frames, rng)
-        stage = int(rng.choice(self.streams, p=_stage_weights(self.streams)))
+        stage = int(rng.choice(self.streams, p=_stage_weights(self.streams, self.first)))
         if rng.random() < 0.15:
             delayed = rng.random() < 0.3
             return self._delayed(clean, texts, rng) if delayed else self._flattened(clean, stage, texts, rng)
@@ -267,7 +268,7 @@ def _loss(module: nn.Module, batch: dict[str, Tensor]) -> float:
         return float(module(**{k: v.to(device) for k, v in batch.items()})["loss"])
 
 
-def _stage_weights(streams: int) -> np.ndarray:
-    """The first stream as often as all others together would make it 0.4: it decides what is heard."""
-    later = 0.6 / max(1, streams - 1)
-    return np.array([1.0]) if streams == 1 else np.array([0.4] + [later] * (streams - 1))
+def _stage_weights(streams: int, first: float) -> np.ndarray:
+    """The chance of every stream to be asked for: that of the first, and all others alike."""
+    later = (1.0 - first) / max(1, streams - 1)
+    return np.array([1.0]) if streams == 1 else np.array([first] + [later] * (streams - 1))

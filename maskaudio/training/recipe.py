@@ -106,10 +106,15 @@ class SoundRecipe:
     text: TextConfig = field(default_factory=TextConfig)
     span: int = 2  # frames
     frames: int = 1600  # in a batch, over all clips
+    first: float = 0.4  # share of the steps that ask for the first stream, which decides what is heard
     about: dict[str, Any] = field(default_factory=dict)  # summary, licence, status: for `models show`
     mixes: int = 1500  # pairs of clips heard at once, made on the way
     takes: int = 1  # of every clip: further ones are a fraction of a frame late and a little softer or louder
     data: Data = field(default_factory=Data)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.first <= 1:
+            raise UsageError(f"first: {self.first:g}: a share of the steps is above 0 and at most 1")
 
 
 def read_recipe(cls: type, path: Path, overrides: list[str] | None = None) -> Any:

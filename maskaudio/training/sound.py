@@ -1,5 +1,6 @@
 """Training text → sound: a masked transformer on stored tokens."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +27,18 @@ from maskaudio.training.critic import CriticLoss, CriticTask
 from maskaudio.training.prior import PriorLoss, PriorTask
 from maskaudio.training.ranker import RankerLoss, RankerTask
 from maskaudio.training.recipe import SoundRecipe, recipe_clips
+from maskaudio.training.start import known_network
 from maskaudio.training.store import store_splits
 from maskaudio.training.tokens import store_tokens
 from maskaudio.training.trainer import Schedule, Task, main_process_first, train
 
 
 class SoundLoss(nn.Module):
-    """Cross-entropy on the masked cells of one stream."""
+    """Cross-entropy on the masked cells of one stream. Nothing is smoothed: what is learned is drawn from."""
 
-    def __init__(self, network: SoundNetwork, smoothing: float = 0.05):
+    def __init__(self, network: SoundNetwork):
         super().__init__()
-        self.network, self.smoothing = network, smoothing
+        self.network = network
         for later in (network.ranker, network.transformer.critic):
             if later is not None:
                 later.requires_grad_(False)
@@ -58,10 +60,8 @@ class SoundLoss(nn.Module):
         condition = self.network.condition(text, text_valid, dropped)
         transformer = self.network.transformer
         logits = transformer.score(codes, k, condition, scored, causal=bool(causal), delayed=bool(delayed))
-        smoothing = self.smoothing if self.training else 0.0
         wanted = target.transpose(1, 2)[scored].flatten()
-        loss = F.cross_entropy(logits.flatten(0, 1), wanted, label_smoothing=smoothing)
-        return {"loss": loss}
+        return {"loss": F.cross_entropy(logits.flatten(0, 1), wanted)}
 
 
 def train_sound(
@@ -69,13 +69,18 @@ def train_sound(
     sources: list[Path],
     run: Path,
     *,
+    start: str | None = None,
     resume: bool = False,
     device: str = "auto",
     **options: Any,
 ) -> Path:
-    """Carry out a sound recipe; returns the folder of the finished model, `run`/model."""
+    """Carry out a sound recipe; returns the folder of the finished model, `run`/model.
+
+    start: a sound model to go on from, in place of a new network. What its text encoder and its prior know
+    stays as it is, and neighbours are not counted again; its critic and its ranker go on, too.
+    """
     codec = load_codec(recipe.codec)
-    network = new_network(recipe, codec)
+    network = started_network(recipe, codec, start) if start else new_network(recipe, codec)
     clips, _ = recipe_clips(recipe.data, sources, captioned=True)
     stores = {}
     with main_process_first(pick_device(device)):
@@ -95,13 +100,16 @@ def train_sound(
         recipe.frames,
         recipe.training.seed,
         near_words(table, captions),
+        recipe.first,
     )
-    if recipe.prior:
-        learn_prior(
-            network, PriorTask(task, recipe.prior), run / "prior", resume=resume, device=device, **options
-        )
-    if network.transformer.neighbours:
-        fill_neighbours(network.transformer.neighbours, stores["train"], network.transformer.streams)
+    if not start:
+        if recipe.prior:
+            lesson = PriorTask(task, recipe.prior)
+            learn_prior(network, lesson, run / "prior", resume=resume, device=device, **options)
+        if network.transformer.neighbours:
+            fill_neighbours(network.transformer.neighbours, stores["train"], network.transformer.streams)
+    elif network.transformer.prior:
+        PriorLoss(network).requires_grad_(False)  # as it is after that lesson
     module = SoundLoss(network)
     average = train(module, task, recipe.training, run / "training", resume=resume, device=device, **options)
     module.load_state_dict(average, strict=False)
@@ -144,14 +152,42 @@ def lessons(task: SoundTask, recipe: SoundRecipe) -> list[tuple[str, type[nn.Mod
 
 def new_network(recipe: SoundRecipe, codec: Codec) -> SoundNetwork:
     """The untrained network that `recipe` describes, for the grids of `codec`."""
+    config = sound_config(recipe, codec)
+    torch.manual_seed(recipe.training.seed)
+    return SoundNetwork(config)
+
+
+def sound_config(recipe: SoundRecipe, codec: Codec) -> SoundConfig:
+    """The shape of that network."""
     streams = recipe.streams or codec.streams
     if not 1 <= streams <= codec.streams:
         raise UsageError(f"streams: {streams}: the codec '{codec.name}' has {codec.streams}")
     grid = {"streams": streams, "vocab": codec.vocab, "condition_dim": recipe.text.dim}
     grid |= {"prior": recipe.prior is not None, "critic": recipe.critic is not None, "stages": 0}
     transformer = from_dict(TransformerConfig, recipe.transformer | grid, "transformer")
-    torch.manual_seed(recipe.training.seed)
-    return SoundNetwork(SoundConfig(transformer, recipe.text, recipe.ranker and recipe.ranker.model))
+    return SoundConfig(transformer, recipe.text, recipe.ranker and recipe.ranker.model)
+
+
+def started_network(recipe: SoundRecipe, codec: Codec, model: str) -> SoundNetwork:
+    """The network of a sound model. Raises UsageError where `recipe` describes another one.
+
+    Lessons that the recipe leaves out are no difference: what the model has learned in them is kept.
+    """
+    same = {"codec_hash": codec.hash, "words": lasting_name(recipe.words)}
+    network = known_network(model, "sound", SoundNetwork, SoundConfig, **same)
+    known, asked = network.config, sound_config(recipe, codec)
+    absent = [name for name in ("prior", "critic") if getattr(recipe, name) is None]
+    kept = {name: getattr(known.transformer, name) for name in absent}
+    asked = replace(
+        asked, transformer=replace(asked.transformer, **kept), ranker=asked.ranker or known.ranker
+    )
+    theirs = to_dict(known)
+    for part, own in to_dict(asked).items():
+        of_model = theirs[part] or {}
+        odd = [f"{k} {of_model.get(k)}, not {v}" for k, v in (own or {}).items() if of_model.get(k) != v]
+        if odd:
+            raise UsageError(f"--from {model}: its {part} is another than the recipe's ({'; '.join(odd)})")
+    return network
 
 
 def _described(clips: list[Clip]) -> dict[str, str]:

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskaudio.checkpoints.folder import build, save_model
-from maskaudio.checkpoints.registry import find_model, lasting_name, read_config
+from maskaudio.checkpoints.folder import save_model
+from maskaudio.checkpoints.registry import find_model, lasting_name
 from maskaudio.codec.load import load_codec, load_tokeniser
 from maskaudio.codec.protocol import Codec
 from maskaudio.codec.semantic import SpeechTokeniser
@@ -24,6 +24,7 @@ from maskaudio.training.counts import fill_neighbours
 from maskaudio.training.recipe import SpeechRecipe, recipe_clips
 from maskaudio.training.speech_batches import SpeechTask
 from maskaudio.training.speech_store import Both, SpeechStore, store_speech
+from maskaudio.training.start import known_network
 from maskaudio.training.store import store_splits
 from maskaudio.training.tokens import TokenStore
 from maskaudio.training.trainer import main_process_first, train
@@ -111,7 +112,11 @@ def train_speech(
     start: a speech model to go on from, shapes and all, in place of a new network.
     """
     codec, tokeniser = load_codec(recipe.codec), load_tokeniser(recipe.tokens)
-    network = known_network(start, codec, tokeniser) if start else new_network(recipe, codec, tokeniser)
+    if start:
+        hashes = {"codec_hash": codec.hash, "tokens_hash": tokeniser.hash}
+        network = known_network(start, "speech", SpeechNetwork, SpeechConfig, **hashes)
+    else:
+        network = new_network(recipe, codec, tokeniser)
     clips, _ = recipe_clips(recipe.data, sources, spoken=True)
     both = Both(tokeniser, codec, network.acoustic.streams)
     stores = {}
@@ -164,17 +169,6 @@ def speech_task(
         frame_rate=codec.frame_rate,
         seed=recipe.training.seed,
     )
-
-
-def known_network(model: str, codec: Codec, tokeniser: SpeechTokeniser) -> SpeechNetwork:
-    """The network of a speech model. Raises UsageError where it was trained on other tokens."""
-    folder = find_model(model, "speech")
-    table = read_config(folder)
-    if (table.get("codec_hash"), table.get("tokens_hash")) != (codec.hash, tokeniser.hash):
-        raise UsageError(
-            f"--from {model}: it speaks the tokens of another codec or tokeniser than the recipe"
-        )
-    return build(SpeechNetwork, SpeechConfig, folder, "speech").train()
 
 
 def default_plans(stages: int, span: int) -> tuple[Plan, Plan]:

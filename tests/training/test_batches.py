@@ -105,3 +105,10 @@ def test_neighbours_are_words_of_like_meaning(table):
     (dog,) = table.tokenize(["dog"])[0][0].tolist()
     words = [table.word(i) for i in near[dog]]
     assert "dogs" in words and "piano" not in words
+
+
+def test_the_first_stream_is_asked_for_as_often_as_the_recipe_says(table):
+    codec = SimpleNamespace(vocab=VOCAB)
+    task = SoundTask(store(), store(), table, codec, STREAMS, span=2, frames=100, first=0.7)
+    asked = [int(batch["stage"]) for batch in (task.batch(step, 0) for step in range(300))]
+    assert 0.6 < asked.count(0) / 300 < 0.82 and set(asked) == set(range(STREAMS))

@@ -126,7 +126,7 @@ def test_recipes_train_on_a_folder_and_go_on_from_a_model(recordings, tmp_path):
     again = train_speech(recipe, [recordings], tmp_path / "s2", device="cpu", start=str(first))
     assert (again / "model.safetensors").is_file()
     other = replace(recipe, tokens=str(tiny_tokeniser_model(tmp_path / "other")))
-    with pytest.raises(UsageError, match="another codec or tokeniser"):
+    with pytest.raises(UsageError, match="'tokens' is another"):
         train_speech(other, [recordings], tmp_path / "s3", device="cpu", start=str(first))
 
 
