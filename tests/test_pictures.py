@@ -11,7 +11,7 @@ from maskaudio.decoding.engine import Grid, Progress, decode
 from maskaudio.decoding.plan import Plan, StagePlan
 from maskaudio.errors import UsageError
 from maskaudio.pictures import Trace, draw_clip
-from tests.decoding.test_engine import Oracle
+from tests.decoding.oracle import Oracle
 
 
 def test_cells_know_the_step_that_revealed_them_for_good():

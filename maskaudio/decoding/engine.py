@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -10,8 +10,8 @@ from torch import Tensor
 
 from maskaudio.decoding.orders import Order
 from maskaudio.decoding.plan import Plan
-from maskaudio.decoding.samplers import draw, generator, nearest, probabilities, uniforms
-from maskaudio.decoding.spans import masked_share
+from maskaudio.decoding.published import ORDERS
+from maskaudio.decoding.samplers import Chance, nearest, probabilities
 from maskaudio.networks.guidance import guided
 
 
@@ -69,6 +69,14 @@ class MaskedModel(Protocol):
         """Codes [B, K, T] → logits [B, T]: does a frame look true? Only for plans that ask a critic."""
 
 
+@runtime_checkable
+class TimedModel(Protocol):
+    """A network that wants to know how far a stage has come, as diffusion models do (MaskGCT)."""
+
+    def at(self, stage: int, step: int, steps: int) -> None:
+        """The next logits are for `step` of the `steps` of `stage`."""
+
+
 @dataclass(frozen=True)
 class Rescorer:
     """A second network of the same stages and codes that has a say in what is sure (MAGNeT, section 3.3).
@@ -101,6 +109,7 @@ def decode(
     rescorer: Rescorer | None = None,
     lengths: list[int] | None = None,
     observer: Callable[[Progress], None] | None = None,
+    chance: Callable[[list[int], list[int] | None], Chance] = Chance,
 ) -> Tensor:
     """Fill the unknown cells of `grid` stage by stage; known cells never change. Returns codes [B, K, T].
 
@@ -108,10 +117,11 @@ def decode(
     where a stage asks for guidance. `values` [K, vocab, D] are the vectors that codes stand for: a stage
     that averages needs them. One generator per clip, seeded from `seeds` [B]. lengths: frames of each clip
     where some are longer; what fills up the others is known, and the conditions say so (`Condition.own`).
+    chance: what makes the draws of `seeds` and `lengths`.
     """
     known = grid.known.clone()
     codes = grid.codes.masked_fill(~known, model.vocab)
-    generators = [generator(seed) for seed in seeds]
+    drawing = chance(seeds, lengths)
     both = model.join(condition, unconditional) if unconditional is not None else None
     done = 0
     for stage, stage_plan in enumerate(plan.stages):
@@ -119,21 +129,25 @@ def decode(
         open = ~known[:, streams]  # [B, S, T] what this stage is to fill
         hidden = open.any(1)
         sure = torch.full(hidden.shape, -torch.inf, dtype=torch.float64)
-        order = Order(hidden, stage_plan, plan.span_length, plan.schedule, generators, lengths)
+        rules = ORDERS.get(stage_plan.sampler, Order)
+        order = rules(hidden, stage_plan, plan.span_length, plan.schedule, drawing, lengths)
         for step in range(stage_plan.steps):
             still = order.before(step, hidden)
-            asked = hidden if still is None else hidden & ~still
-            logits = _logits(model, codes, stage, step, plan, condition, both, asked)
-            p = probabilities(logits, stage_plan.temperature_at(step), stage_plan.top_p)
+            asked = order.asked(hidden) if still is None else hidden & ~still
+            if isinstance(model, TimedModel):
+                model.at(stage, step, stage_plan.steps)
+            logits = _logits(model, codes, stage, order, step, condition, both, asked)
+            p = probabilities(logits, order.temperature(step), stage_plan.top_p, stage_plan.top_k)
             if stage_plan.average:
                 token = nearest(p, values[streams])
+            elif order.likeliest(step):
+                token = p.argmax(-1)
             else:
-                chance = uniforms((open.shape[1], open.shape[2]), generators, lengths)
-                token = draw(p, chance.transpose(1, 2)[asked])
-            chosen = p.gather(2, token[..., None])[..., 0]
+                token = drawing.tokens(p, asked)
+            certainty = order.certainty(logits, p, token, step)
             if rescorer and asked.any():
-                chosen = rescorer.agrees(chosen, codes, stage, asked, token)
-            sure[asked] = chosen.clamp(min=1e-30).log().sum(1)
+                certainty = rescorer.agrees(certainty, codes, stage, asked, token)
+            sure[asked] = order.sureness(certainty)
             drawn = codes[:, streams].clone()
             drawn.transpose(1, 2)[asked] = token
             if stage_plan.critic and asked.any() and step + 1 < stage_plan.steps:
@@ -142,7 +156,7 @@ def decode(
                 genuine = model.genuine(filled, stage, condition).cpu().double()
                 sure[open.any(1)] = F.logsigmoid(genuine)[open.any(1)]
             if still is None:
-                still = order.after(step, sure, p, hidden)
+                still = order.after(step, sure, p, asked) & order.open
             fresh, again = hidden & ~still, still & ~hidden
             codes[:, streams] = torch.where(open & fresh[:, None], drawn, codes[:, streams])
             codes[:, streams].masked_fill_(open & again[:, None], model.vocab)
@@ -158,20 +172,19 @@ def _logits(
     model: MaskedModel,
     codes: Tensor,
     stage: int,
+    order: Order,
     step: int,
-    plan: Plan,
     condition: Any,
     both: Any,
     cells: Tensor,
 ) -> Tensor:
     """Guided logits [cells.sum(), S, vocab] of a step."""
-    stage_plan = plan.stages[stage]
     if not cells.any():
         return torch.zeros(0, len(model.streams_of(stage)), model.vocab)
-    weight = stage_plan.guidance_at(masked_share(plan.schedule, step / stage_plan.steps))
+    weight, plan = order.guidance(step), order.plan
     if weight == 1.0 or both is None:
         return model.logits(codes, stage, condition, cells)
     twice = torch.cat([codes, codes]), stage, both, torch.cat([cells, cells])
-    if stage_plan.space == "hidden":
-        return model.logits(*twice, guide=(weight, stage_plan.rescale))
-    return guided(*model.logits(*twice).chunk(2), weight, stage_plan.rescale)
+    if plan.space == "hidden":
+        return model.logits(*twice, guide=(weight, plan.rescale))
+    return guided(*model.logits(*twice).chunk(2), weight, plan.rescale)

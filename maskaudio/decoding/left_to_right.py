@@ -74,7 +74,7 @@ def decode_left_to_right(
             at, own_plan = t - k * delayed, plan.stages[k]
             if not 0 <= at < frames:
                 continue
-            p = probabilities(logits[:, k - stage], own_plan.temperature, own_plan.top_p)
+            p = probabilities(logits[:, k - stage], own_plan.temperature_at(0), own_plan.top_p)
             token = draw(p, uniforms((), generators))
             codes[:, k, at] = torch.where(known[:, k, at], codes[:, k, at], token)
             known[:, k, at] = True

@@ -7,10 +7,22 @@ from maskaudio.checks import in_range
 from maskaudio.decoding.spans import SCHEDULES
 from maskaudio.errors import UsageError
 
-SAMPLERS = ("confidence", "low-discrepancy", "first-hitting", "entropy")
+SAMPLERS = ("confidence", "low-discrepancy", "first-hitting", "entropy", "magnet", "maskgct")
+SCORINGS = ("max", "product", "stride-1")
 COURSES = ("down", "up", "constant")
 SPACES = ("logits", "hidden")
-EVERYWHERE = ("top_p", "sampler", "course", "space", "rescale", "remask", "critic")  # changed in every stage
+COLDEST = 1e-2  # temperature that stands for 0
+EVERYWHERE = (  # changed in every stage
+    "top_p",
+    "top_k",
+    "sampler",
+    "scoring",
+    "course",
+    "space",
+    "rescale",
+    "remask",
+    "critic",
+)
 
 
 @dataclass(frozen=True)
@@ -19,19 +31,23 @@ class StagePlan:
 
     temperature anneals linearly from its value to `last_temperature` over the steps. With `average` nothing
     is drawn: a cell becomes the code nearest to the mean of all, which keeps words clear where the choice
-    is wide.
+    is wide. top_k (0: all) and top_p (1: all) limit what is drawn to the likeliest tokens.
 
     guidance: weight of the condition over the unconditional row (1 = no unconditional pass). Its `course`
-    follows the span schedule: `down` from the weight to 1, `up` from 1 to the weight, or `constant`. It works
-    on the `logits` (MAGNeT) or on the features under the heads, `hidden` (MaskGCT); `rescale` (0 to 1) takes
-    back that much of the spread that it adds there (arXiv 2305.08891, equation 16).
+    follows the span schedule: `down` from the weight to `last_guidance`, `up` the other way, or `constant`.
+    It works on the `logits` (MAGNeT) or on the features under the heads, `hidden` (MaskGCT); `rescale` (0 to
+    1) takes back that much of the spread that it adds there (arXiv 2305.08891, equation 16).
 
     sampler: `confidence` (MaskGIT: the most confident spans first; noise is the scale of the Gumbel noise on
     their log-probability, annealed to 0), `low-discrepancy` (spread over the clip), `first-hitting` (masked
     diffusion: a random order, exact with as many steps as spans), `entropy` (the surest spans, as many as
-    cost `budget` nats together, at least as many as the schedule wants). remask: with `confidence`, spans
-    already revealed are hidden again where others are surer. critic: how sure a span is, revealed ones
-    included, is asked of the network's critic in a pass of its own.
+    cost `budget` nats together, at least as many as the schedule wants), and the published rules of `magnet`
+    and `maskgct` (decoding/published.py).
+
+    scoring: a span is as sure as its surest frame (`max`) or as all of them (`product`), or all of spans that
+    may begin anywhere (`stride-1`, which may hide again what it has revealed; MAGNeT, section 3.2). remask:
+    with `confidence`, spans already revealed are hidden again where others are surer. critic: how sure a span
+    is, revealed ones included, is asked of the network's critic in a pass of its own.
     """
 
     steps: int
@@ -48,12 +64,16 @@ class StagePlan:
     remask: bool = False
     critic: bool = False
     space: str = "logits"
+    scoring: str = "max"
+    top_k: int = 0
+    last_guidance: float = 1.0
 
     def __post_init__(self) -> None:
         for what, value, known in (
             ("sampler", self.sampler, SAMPLERS),
             ("guidance course", self.course, COURSES),
             ("guidance space", self.space, SPACES),
+            ("scoring", self.scoring, SCORINGS),
         ):
             if value not in known:
                 raise UsageError(f"{what} '{value}': choose {', '.join(known)}")
@@ -68,12 +88,12 @@ class StagePlan:
     def guidance_at(self, masked: float) -> float:
         """The weight of the condition where the share `masked` (1 to 0) of the spans is hidden."""
         share = {"down": masked, "up": 1.0 - masked, "constant": 1.0}[self.course]
-        return 1.0 + (self.guidance - 1.0) * share
+        return self.last_guidance + (self.guidance - self.last_guidance) * share
 
     def temperature_at(self, step: int) -> float:
         """Sampling temperature of step 0 … steps − 1."""
         done = step / max(1, self.steps - 1)
-        return self.temperature + (self.last_temperature - self.temperature) * done
+        return max(COLDEST, self.temperature + (self.last_temperature - self.temperature) * done)
 
 
 @dataclass(frozen=True)
@@ -129,8 +149,10 @@ class Changes:
     guidance: float | None = None
     temperature: float | None = None
     top_p: float | None = None
+    top_k: int | None = None
     span: int | None = None
     sampler: str | None = None
+    scoring: str | None = None
     schedule: str | None = None
     course: str | None = None
     rescale: float | None = None
@@ -142,6 +164,7 @@ class Changes:
         in_range("guidance", self.guidance, 0.0, 100.0)
         in_range("temperature", self.temperature, 0.0, 10.0)
         in_range("top-p", self.top_p, 1e-3, 1.0)
+        in_range("top-k", self.top_k, 0, 1 << 20)
         in_range("rescale", self.rescale, 0.0, 1.0)
         if self.span is not None and self.span < 1:
             raise UsageError(f"span {self.span}: give frames, 1 or more")

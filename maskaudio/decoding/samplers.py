@@ -6,9 +6,35 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def probabilities(logits: Tensor, temperature: float, top_p: float = 1.0) -> Tensor:
-    """logits [..., V] → probabilities [..., V] in float64 after temperature and nucleus truncation."""
-    p = (logits.double() / max(temperature, 1e-2)).softmax(-1)
+class Chance:
+    """Where the chance of a decode comes from: a generator per clip, so that neighbours do not matter.
+
+    lengths: the frames that are each clip's own, where some are longer. Tests replay recorded noise instead.
+    """
+
+    def __init__(self, seeds: list[int], lengths: list[int] | None = None):
+        self.generators = [generator(seed) for seed in seeds]
+        self.lengths = lengths
+
+    def tokens(self, p: Tensor, cells: Tensor) -> Tensor:
+        """Draw from p [n, S, V], the rows of the frames `cells` (bool [B, T]): tokens [n, S]."""
+        chance = uniforms((p.shape[1], cells.shape[1]), self.generators, self.lengths)
+        return draw(p, chance.transpose(1, 2)[cells])
+
+    def gumbel(self, count: int, own: list[int] | None = None) -> Tensor:
+        """Gumbel noise [B, count] for ranking spans; own: how many are each clip's."""
+        return gumbel(uniforms((count,), self.generators, own))
+
+
+def probabilities(logits: Tensor, temperature: float, top_p: float = 1.0, top_k: int = 0) -> Tensor:
+    """logits [..., V] → probabilities [..., V] in float64 after temperature and truncation.
+
+    top_k: only the likeliest so many (0: all); top_p: of these the likeliest of this total share.
+    """
+    p = (logits.double() / max(temperature, 1e-3)).softmax(-1)
+    if 0 < top_k < p.shape[-1]:
+        p = p.masked_fill(p < p.topk(top_k).values[..., -1:], 0.0)
+        p = p / p.sum(-1, keepdim=True)
     if top_p >= 1.0:
         return p
     ordered, index = p.sort(-1, descending=True)

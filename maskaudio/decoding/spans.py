@@ -64,6 +64,34 @@ def span_sum(cells: Tensor, unknown: Tensor, length: int) -> Tensor:
     return total.masked_fill(~some, math.inf)
 
 
+def least_probable_spans(doubt: Tensor, target: int, length: int) -> Tensor:
+    """Mask about `target` frames by the spans of the greatest summed doubt, wherever they begin: bool [T].
+
+    doubt [T], −log p of every frame. MAGNeT's span masking with stride 1: how many spans it takes, they may
+    overlap, is found by bisection, which does as audiocraft does and may stop beside the best number.
+    """
+    spans = doubt.unfold(0, length, 1).sum(-1).argsort(descending=True)
+
+    def masked(count: int) -> Tensor:
+        mask = torch.zeros(len(doubt), dtype=torch.bool, device=doubt.device)
+        for offset in range(length):
+            mask[spans[:count] + offset] = True
+        return mask
+
+    target = max(target, length)
+    low, high = target // length, target - length + 1
+    middle = round((low + high) / 2)
+    mask = masked(middle)
+    while low < middle < high:
+        mask = masked(middle)
+        if mask.sum() > target:
+            high = middle
+        else:
+            low = middle
+        middle = round((low + high) / 2)
+    return mask
+
+
 def training_mask(share: Tensor, frames: int, length: int, generator: torch.Generator) -> Tensor:
     """A random mask as decoding meets it: `share` [B] of the spans, at least one → bool [B, frames]."""
     spans = span_count(frames, length)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from benchmarks.exactness import JOINT, bound, by_confidence, chi_squared, drawn
 from maskaudio.decoding.engine import Grid, decode
 from maskaudio.decoding.orders import spread_out
-from maskaudio.decoding.plan import COURSES, SAMPLERS, Plan, StagePlan
+from maskaudio.decoding.plan import COURSES, SAMPLERS, SCORINGS, Plan, StagePlan
 from maskaudio.errors import UsageError
+from tests.decoding.oracle import VOCAB, Oracle
 
 BOUND = bound(JOINT.numel())
 
@@ -34,6 +35,7 @@ def test_confidence_is_what_brute_force_says_and_not_the_distribution():
     steps=st.integers(1, 12),
     span=st.integers(1, 4),
     sampler=st.sampled_from(SAMPLERS),
+    scoring=st.sampled_from(SCORINGS),
     budget=st.floats(0, 30),
     remask=st.booleans(),
     critic=st.booleans(),
@@ -41,24 +43,25 @@ def test_confidence_is_what_brute_force_says_and_not_the_distribution():
 )
 @settings(deadline=None)
 def test_known_cells_never_change_and_all_others_are_filled(
-    frames, steps, span, sampler, budget, remask, critic, seed
+    frames, steps, span, sampler, scoring, budget, remask, critic, seed
 ):
-    from tests.decoding.test_engine import VOCAB, Oracle
-
     generator = torch.Generator().manual_seed(seed)
     codes = torch.randint(0, VOCAB, (2, 3, frames), generator=generator)
     known = torch.rand(2, 3, frames, generator=generator) < 0.4
     remask, critic = remask and sampler == "confidence", critic and sampler == "confidence"
-    stage = StagePlan(steps, sampler=sampler, budget=budget, remask=remask, critic=critic, noise=2.0)
+    stage = StagePlan(
+        steps, sampler=sampler, scoring=scoring, budget=budget, remask=remask, critic=critic, noise=2.0
+    )
     seen = []
     plan = Plan((stage, stage), span)
-    out = decode(Oracle(stages=2), Grid(codes, known), 0.1, plan, [1, 2], observer=seen.append)
+    oracle = Oracle(stages=2, whole_spans=sampler == "magnet")
+    out = decode(oracle, Grid(codes, known), 0.1, plan, [1, 2], observer=seen.append)
     assert torch.equal(out[known], codes[known]) and (out < VOCAB).all()
     assert [p.done for p in seen] == list(range(1, 2 * steps + 1)) and seen[-1].known.all()
     assert all((p.known | ~known).all() for p in seen)
-    if not (remask or critic):
+    if not (remask or critic or scoring == "stride-1"):
         assert all((b.known | ~a.known).all() for a, b in itertools.pairwise(seen))
-    alone = decode(Oracle(stages=2), Grid(codes[1:], known[1:]), 0.1, plan, [2])
+    alone = decode(oracle, Grid(codes[1:], known[1:]), 0.1, plan, [2])
     assert torch.equal(out[1], alone[0])
 
 
@@ -73,8 +76,6 @@ def test_ranks_are_spread_evenly_whatever_their_number(spans, seed):
 
 
 def test_what_is_chosen_first_asks_for_no_row_in_vain():
-    from tests.decoding.test_engine import Oracle
-
     for sampler in ("low-discrepancy", "first-hitting"):
         oracle = Oracle()
         plan = Plan((StagePlan(6, sampler=sampler),), 2)
@@ -83,8 +84,6 @@ def test_what_is_chosen_first_asks_for_no_row_in_vain():
 
 
 def test_a_large_budget_is_done_at_once_and_none_keeps_the_schedule():
-    from tests.decoding.test_engine import Oracle
-
     rows = {}
     for budget in (0.0, 1e9):
         oracle = Oracle()

@@ -1,11 +1,13 @@
 """Drawing tokens: the numbers, and the ends of the interval."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskaudio.decoding.samplers import draw, generator, gumbel, probabilities, uniforms
+from maskaudio.decoding.samplers import Chance, draw, generator, gumbel, probabilities, uniforms
 
 
 @pytest.mark.parametrize("vocab", [8, 1000])
@@ -59,3 +61,17 @@ def test_noise_of_a_clip_does_not_depend_on_its_neighbours():
     both = uniforms((7,), [torch.Generator().manual_seed(s) for s in (1, 2)])
     alone = uniforms((7,), [torch.Generator().manual_seed(2)])
     assert torch.equal(both[1], alone[0])
+
+
+def test_top_k_keeps_the_likeliest():
+    p = probabilities(torch.tensor([[0.0, 3.0, 1.0, 2.0]]), 1.0, top_k=2)[0]
+    assert (p > 0).tolist() == [False, True, False, True]
+    assert float(p[1] / p[3]) == pytest.approx(math.e)
+
+
+def test_chance_is_the_same_beside_others():
+    p = torch.full((5, 2, 7), 1 / 7, dtype=torch.float64)
+    cells = torch.ones(1, 5, dtype=torch.bool)
+    alone = Chance([3]).tokens(p, cells)
+    both = Chance([3, 4]).tokens(torch.cat([p, p]), cells.expand(2, -1))
+    assert torch.equal(alone, both[:5])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from maskaudio.decoding.spans import (
     SCHEDULES,
     hide,
+    least_probable_spans,
     masked_share,
     span_confidence,
     span_count,
@@ -72,3 +73,20 @@ def test_training_masks_have_the_rate_asked_for(frames, length, share):
     count = min(spans, max(1, math.ceil(share * spans - 1e-6)))
     assert abs(math.ceil(mask.sum() / length) - count) <= 1
     assert mask.any()
+
+
+@given(st.integers(1, 60), st.integers(1, 4), st.data())
+def test_least_probable_spans_hide_about_as_much_as_asked(frames, length, data):
+    length = min(length, frames)
+    target = data.draw(st.integers(1, frames))
+    doubt = torch.rand(frames, generator=torch.Generator().manual_seed(frames))
+    mask = least_probable_spans(doubt, target, length)
+    runs = [len(run) for run in "".join("x" if m else " " for m in mask.tolist()).split()]
+    assert runs and min(runs) >= length, "hidden frames come in spans"
+    assert abs(int(mask.sum()) - max(target, length)) <= 2 * length
+
+
+def test_least_probable_spans_are_those_of_the_greatest_doubt():
+    doubt = torch.zeros(12)
+    doubt[4:7] = torch.tensor([1.0, 2.0, 1.0])
+    assert least_probable_spans(doubt, 3, 3).nonzero()[:, 0].tolist() == [4, 5, 6]
