@@ -1,6 +1,8 @@
 """A model folder: config.json says what it is, model.safetensors holds the weights."""
 
 import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,48 +18,107 @@ from maskaudio.errors import MaskaudioError
 SCALE = ":scale"  # beside an int8 matrix: its rows' scales
 
 
-def save_model(folder: Path, kind: str, config: Any, module: nn.Module, **extra: Any) -> None:
-    """Write `module` to `folder`, each file whole or not at all; matrices are stored as int8 per row.
+def save_model(
+    folder: Path,
+    kind: str,
+    config: Any,
+    weights: nn.Module | Mapping[str, Tensor],
+    *,
+    compact: bool = True,
+    **extra: Any,
+) -> None:
+    """Write `weights` to `folder`, each file whole or not at all; `extra` goes into config.json, too.
 
-    `extra` goes into config.json beside the config.
+    compact: matrices are stored as int8 per row. Published weights are stored as they are: rounding would
+    move their tokens.
     """
-    from safetensors.torch import save
-
     folder.mkdir(parents=True, exist_ok=True)
-    weights = _to_int8({n: t.detach().cpu().contiguous() for n, t in module.state_dict().items()})
+    state = weights.state_dict() if isinstance(weights, nn.Module) else weights
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    _write_weights(folder / "model.safetensors", _to_int8(tensors) if compact else tensors)
     table = {"format": FORMAT, "kind": kind, "config": to_dict(config), **extra}
-    write_file(folder / "model.safetensors", save(weights))
     write_file(folder / "config.json", (json.dumps(table, indent=2) + "\n").encode())
+
+
+def build(
+    cls: type, config_cls: type, folder: Path, kind: str, dtype: torch.dtype | None = None
+) -> nn.Module:
+    """The network of `folder`, weights loaded, in eval mode.
+
+    dtype: for large networks, whose weights are mapped into memory and never held twice: what floating
+    point numbers become. Such a network must have no buffers beside its state dict.
+    """
+    table = read_config(folder)
+    if table.get("kind") != kind:
+        raise MaskaudioError(f"{folder} holds a {table.get('kind')} model, not a {kind} model")
+    config = from_dict(config_cls, table.get("config"), f"{folder.name}/config.json")
+    if dtype is None:
+        module = cls(config)
+        load_weights(folder, module)
+    else:
+        with torch.device("meta"):
+            module = cls(config)
+        map_weights(folder, module, dtype)
+    return module.eval()
 
 
 def load_weights(folder: Path, module: nn.Module) -> None:
     """Fill `module` from `folder`/model.safetensors. Raises MaskaudioError where the two do not fit."""
     weights = read_weights(folder)
-    own = module.state_dict()
-    for name, tensor in own.items():
-        if name not in weights:
-            raise MaskaudioError(f"{folder}: the weights lack '{name}'; config and weights do not fit")
-        if weights[name].shape != tensor.shape:
-            raise MaskaudioError(
-                f"{folder}: '{name}' is {list(weights[name].shape)}, the config asks for {list(tensor.shape)}"
-            )
-    foreign = sorted(weights.keys() - own.keys())
-    if foreign:
-        raise MaskaudioError(f"{folder}: the weights hold an unknown '{foreign[0]}'")
+    check_tensors(folder, weights, module)
     module.load_state_dict(weights, assign=False)
 
 
-def read_weights(folder: Path) -> dict[str, Tensor]:
-    """All tensors of `folder`/model.safetensors, int8 rows turned back into float32."""
+def map_weights(folder: Path, module: nn.Module, dtype: torch.dtype) -> None:
+    """The same for a `module` on the meta device: its tensors become those of the file, as `dtype`."""
+    weights = read_weights(folder)
+    check_tensors(folder, weights, module)
+    for name in list(weights):
+        if weights[name].is_floating_point():
+            weights[name] = weights[name].to(dtype)
+    module.load_state_dict(weights, assign=True)
+    module.requires_grad_(False)
+
+
+def check_tensors(where: Path, weights: Mapping[str, Tensor], module: nn.Module) -> None:
+    """Raise MaskaudioError, naming the tensor, where `weights` (from `where`) are not those of `module`."""
+    own = module.state_dict()
+    for name, tensor in own.items():
+        if name not in weights:
+            raise MaskaudioError(f"{where}: the weights lack '{name}'; config and weights do not fit")
+        if weights[name].shape != tensor.shape:
+            raise MaskaudioError(
+                f"{where}: '{name}' is {list(weights[name].shape)}, the config asks for {list(tensor.shape)}"
+            )
+    foreign = sorted(weights.keys() - own.keys())
+    if foreign:
+        raise MaskaudioError(f"{where}: the weights hold an unknown '{foreign[0]}'")
+
+
+def read_weights(folder: Path, name: str = "model.safetensors") -> dict[str, Tensor]:
+    """All tensors of a file in `folder`, mapped into memory; int8 rows are turned back into float32."""
     from safetensors.torch import load_file
 
-    path = folder / "model.safetensors"
+    path = folder / name
     try:
         return _from_int8(load_file(path))
     except FileNotFoundError:
         raise MaskaudioError(f"{path}: the weights are missing; install the model again") from None
     except (SafetensorError, OSError) as error:
         raise MaskaudioError(f"{path}: damaged weights ({error}); install the model again") from None
+
+
+def _write_weights(path: Path, tensors: dict[str, Tensor]) -> None:
+    from safetensors.torch import save_file
+
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        save_file(tensors, part)
+        os.replace(part, path)
+    except (SafetensorError, OSError) as error:
+        raise MaskaudioError(f"{path}: cannot be written ({error})") from None
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _to_int8(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -81,13 +142,3 @@ def _from_int8(stored: dict[str, Tensor]) -> dict[str, Tensor]:
             scale = stored[name + SCALE]
             weights[name] = tensor.float() * scale.view(-1, *[1] * (tensor.dim() - 1))
     return weights
-
-
-def build(cls: type, config_cls: type, folder: Path, kind: str) -> nn.Module:
-    """The network of `folder`, weights loaded, in eval mode."""
-    table = read_config(folder)
-    if table.get("kind") != kind:
-        raise MaskaudioError(f"{folder} holds a {table.get('kind')} model, not a {kind} model")
-    module = cls(from_dict(config_cls, table.get("config"), f"{folder.name}/config.json"))
-    load_weights(folder, module)
-    return module.eval()

@@ -171,3 +171,16 @@ def test_wrong_type_is_named(folder):
 def test_no_config_at_all(folder):
     edit(folder, lambda t: t.pop("config"))
     refused(folder, "expected a table of fields")
+
+
+def test_published_weights_are_kept_as_they_are_and_mapped(tmp_path):
+    torch.manual_seed(0)
+    network = Network(Shape(8)).half()
+    save_model(tmp_path / "model", "test", Shape(8), network, compact=False)
+    for dtype in (torch.float16, torch.float32):
+        back = build(Network, Shape, tmp_path / "model", "test", dtype)
+        for name, tensor in network.state_dict().items():
+            found = back.state_dict()[name]
+            assert torch.equal(found, tensor.to(found.dtype)) and not found.is_meta
+            assert found.dtype == (dtype if tensor.is_floating_point() else tensor.dtype)
+    assert not any(p.suffix == ".part" for p in (tmp_path / "model").iterdir())
