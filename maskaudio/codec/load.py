@@ -35,7 +35,8 @@ def load_codec(name: str | Path, device: str = "cpu") -> Codec:
         codec = load_encodec(int(published[1]) * 1000, float(published[2] or 6))
     else:
         folder = find_model(name, "codec")
-        codec = _of_bands(folder, device) or build(NeuralCodec, CodecConfig, folder, "codec")
+        codec = _of_bands(folder, device) or _of_audiocraft(folder)
+        codec = codec or build(NeuralCodec, CodecConfig, folder, "codec")
         codec.name = folder.resolve().name
     codec.hash = codec_hash(codec)
     return codec.requires_grad_(False).to(device)
@@ -48,6 +49,16 @@ def _of_bands(folder: Path, device: str) -> BandsCodec | None:
         return None
     host = load_host(str(config["host"]), device)
     return build(lambda c: BandsCodec(c, host), BandsConfig, folder, "codec")
+
+
+def _of_audiocraft(folder: Path) -> Codec | None:
+    """The codec in `folder` where it is a compression model of audiocraft's."""
+    config = read_config(folder).get("config")
+    if not isinstance(config, dict) or "ratios" not in config:
+        return None
+    from maskaudio.codec.seanet import SeanetCodec, SeanetConfig
+
+    return build(SeanetCodec, SeanetConfig, folder, "codec", torch.float32)
 
 
 def load_host(name: str, device: str = "cpu") -> NeuralCodec:
