@@ -122,6 +122,7 @@ class Making(Delivering):
     ] = None
     temperature: options.Temperature = None
     top_p: options.TopP = None
+    top_k: Annotated[int | None, options.option("--top-k", help="Draw from so many likeliest tokens.")] = None
     negative: Annotated[str | None, options.option("--negative", help="What it should not sound like.")] = (
         None
     )
@@ -137,7 +138,12 @@ class Making(Delivering):
     ] = 0.7
     sampler: Annotated[
         str | None,
-        options.option("--sampler", help="confidence, low-discrepancy, first-hitting or entropy."),
+        options.option(
+            "--sampler", help="confidence, low-discrepancy, first-hitting, entropy, magnet or maskgct."
+        ),
+    ] = None
+    scoring: Annotated[
+        str | None, options.option("--scoring", help="How sure a span is: max, product or stride-1.")
     ] = None
     schedule: Annotated[
         str | None, options.option("--schedule", help="How reveals grow: cosine, arccos or linear.")
@@ -158,6 +164,7 @@ class Making(Delivering):
         bool | None, options.option("--critic/--no-critic", help="Let the model's critic say what to redo.")
     ] = None
     span: Annotated[int | None, options.option("--span", help="Frames that are revealed together.")] = None
+    dtype: options.Dtype = None
     trace: Annotated[
         Path | None, options.option("--trace", help="Draw the grid being revealed: a .png or a .gif.")
     ] = None
@@ -195,7 +202,7 @@ class Making(Delivering):
         """What the library is told."""
         from maskaudio.decoding.plan import Changes
 
-        ways = ("model", "negative", "candidates", "rescore", "rescore_weight")
+        ways = ("model", "negative", "candidates", "rescore", "rescore_weight", "dtype")
         told = {k: getattr(self, k) for k in (*ways, *(f.name for f in fields(Changes)))}
         return super().settings() | told | {"steps": parse_steps(self.steps)}
 

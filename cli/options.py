@@ -86,6 +86,10 @@ Temperature = Annotated[
 ]
 TopP = Annotated[float | None, option("--top-p", help="Draw from the likeliest tokens of this total share.")]
 NoTags = Annotated[bool, option("--no-tags", help="Do not say in the file how it was made.")]
+Dtype = Annotated[
+    str | None,
+    option("--dtype", help="Of published models: float32, float16 or bfloat16. [default: by device]"),
+]
 Device = Annotated[DeviceName, option("--device", help="Where to compute.")]
 Threads = Annotated[int | None, option("--threads", min=1, help="CPU threads to use. [default: all]")]
 Offline = Annotated[bool, option("--offline", help="Never use the network.")]

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from maskaudio.checkpoints.catalogue import PUBLISHED, REFUSED, slug, unslug
 from maskaudio.errors import MaskaudioError, UsageError
 
 FORMAT = 1
@@ -18,7 +19,7 @@ class ModelInfo:
 
     name: str
     folder: Path
-    origin: str  # shipped or local
+    origin: str  # shipped, local, or hub: to be fetched
     bytes: int
     kind: str = ""
     licence: str = ""
@@ -29,25 +30,37 @@ class ModelInfo:
     problem: str = ""
 
 
-def find_model(name: str | Path, kind: str) -> Path:
+def find_model(name: str | Path, kind: str, *others: str) -> Path:
     """The folder of model `name`: one that ships, one under MASKAUDIO_HOME, or a path to a folder.
 
-    Raises UsageError, naming what there is, for an unknown name or a model of another kind.
+    The name of a published model, such as facebook/magnet-small-10secs, is fetched where it is not here yet.
+    kind: what it is to be, `others`: what it may be as well. Raises UsageError, naming what there is, for an
+    unknown name or a model of another kind.
     """
-    folder = next((place / name for _, place in _places() if _is_model(place, str(name))), Path(name))
+    kinds = (kind, *others)
+    folder = local_folder(str(name)) or Path(name)
+    if not folder.is_dir() and str(name) in (*PUBLISHED, *REFUSED):
+        from maskaudio.checkpoints.hub import pull
+
+        folder = pull(str(name))
     if not str(name).strip() or not folder.is_dir():
-        known = [info.name for info in list_models() if info.kind == kind]
+        known = [info.name for info in list_models() if info.kind in kinds]
         there = f"there is: {', '.join(known)}" if known else f"no {kind} model is installed"
         raise UsageError(f"unknown {kind} model '{name}' ({there}; or give the path of a model folder)")
     found = read_config(folder).get("kind")
-    if found != kind:
+    if found not in kinds:
         raise UsageError(f"'{name}' is a {found} model, a {kind} model is needed")
     return folder
 
 
+def local_folder(name: str) -> Path | None:
+    """Where the model of this name lies on this machine, one that ships before one under MASKAUDIO_HOME."""
+    return next((place / slug(name) for _, place in _places() if _is_model(place, slug(name))), None)
+
+
 def lasting_name(name: str | Path) -> str:
     """What another model's config may call a model: its name, or where its folder lies, absolute."""
-    if any(_is_model(place, str(name)) for _, place in _places()) or not Path(name).is_dir():
+    if local_folder(str(name)) or not Path(name).is_dir():
         return str(name)
     return str(Path(name).resolve())
 
@@ -59,8 +72,26 @@ def list_models() -> list[ModelInfo]:
         names = sorted(p.name for p in place.iterdir()) if place.is_dir() else []
         for name in names:
             if _is_model(place, name):
-                found.setdefault(name, model_info(name, place / name, origin))
+                found.setdefault(name, model_info(unslug(name), place / name, origin))
     return list(found.values())
+
+
+def list_published() -> list[ModelInfo]:
+    """The published models that are not on this machine; their `bytes` are what is to be fetched."""
+    return [
+        ModelInfo(
+            name=model.name,
+            folder=home() / "models" / slug(model.name),
+            origin="hub",
+            bytes=round(model.gigabytes * 1e9),
+            kind=model.kind,
+            licence=model.licence,
+            summary=model.summary,
+            parameters=model.parameters,
+        )
+        for model in PUBLISHED.values()
+        if not local_folder(model.name)
+    ]
 
 
 def model_info(name: str, folder: Path, origin: str = "local") -> ModelInfo:

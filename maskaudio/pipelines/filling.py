@@ -16,7 +16,7 @@ from maskaudio.decoding.plan import Changes, Plan, make_plan
 from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
 from maskaudio.networks.transformer import Condition
-from maskaudio.pipelines.sound_model import SoundModel, load
+from maskaudio.pipelines.sound_model import Generator, load
 
 MOST_CANDIDATES = 64
 
@@ -25,7 +25,7 @@ MOST_CANDIDATES = 64
 class Filling:
     """A sound model at work, in the manner a user asks for. Call it with a grid, prompts and seeds."""
 
-    sound: SoundModel
+    sound: Generator
     plan: Plan
     negative: str | None = None
     second: "SecondOpinion | None" = None
@@ -39,6 +39,7 @@ class Filling:
         *,
         model: str | Path = "sound",
         device: str = "auto",
+        dtype: str | None = None,
         observer: Callable[[Progress], None] | None = None,
         negative: str | None = None,
         rescore: str | Path | None = None,
@@ -55,10 +56,10 @@ class Filling:
         if negative is not None and not negative.strip():
             raise UsageError("the negative prompt is empty")
         check_prompts([negative] if negative else [])
-        sound = load(model, pick_device(device))
-        if candidates is not None and candidates > 1 and sound.network.ranker is None:
+        sound = load(model, pick_device(device), dtype)
+        if candidates is not None and candidates > 1 and not sound.ranks:
             raise UsageError(f"candidates {candidates}: {sound.name} has no ranker to choose among them")
-        if asked.critic and sound.network.transformer.critic is None:
+        if asked.critic and not sound.doubts:
             raise UsageError(f"critic: {sound.name} has none")
         plan = make_plan(sound.plan, asked)
         opinion = second_opinion(sound, rescore, rescore_weight) if rescore else None
@@ -100,7 +101,7 @@ class Filling:
         sound, codec = self.sound, self.sound.codec
         heard = resample(np.ascontiguousarray(wave), rate, codec.sample_rate)
         codes = codec.encode(torch.from_numpy(heard)[None, None].to(sound.device)).cpu()
-        codes = codes[:, : sound.network.transformer.streams]
+        codes = codes[:, : sound.transformer.streams]
         known = ~hidden(codes.shape[2]).expand_as(codes)
         codes = self(Grid(codes, known), [prompt], [seed])
         made = codec.decode(codes.to(sound.device))[0].mean(0).float().cpu().numpy()
@@ -110,7 +111,7 @@ class Filling:
     def _filled(self, grid: Grid, prompts: list[str | None], seeds: list[int]) -> Tensor:
         plan = replace(self.plan, span_length=min(self.plan.span_length, grid.codes.shape[2]))
         condition, unconditional = self._asked(prompts)
-        network = self.sound.network.transformer
+        network = self.sound.transformer
         if self.left_to_right and not grid.known.any():
             grid = decode_left_to_right(
                 network,
@@ -157,21 +158,21 @@ class Filling:
 class SecondOpinion:
     """Another sound model, and how much the first one's own opinion weighs against it."""
 
-    sound: SoundModel
+    sound: Generator
     weight: float
 
     def on(self, prompts: Sequence[str | None]) -> Rescorer:
         """As the decode loop wants it, for `prompts`."""
         nothing = None in prompts
         condition = self.sound.condition(["sound"] * len(prompts) if nothing else prompts, dropped=nothing)
-        return Rescorer(self.sound.network.transformer, condition, self.weight)
+        return Rescorer(self.sound.transformer, condition, self.weight)
 
 
-def second_opinion(first: SoundModel, model: str | Path, weight: float) -> SecondOpinion:
+def second_opinion(first: Generator, model: str | Path, weight: float) -> SecondOpinion:
     """The sound model of a name or folder beside `first`. Raises UsageError where their tokens differ."""
     in_range("rescore-weight", weight, 0.0, 1.0)
     second = load(model, first.device.type)
-    own, other = first.network.transformer, second.network.transformer
+    own, other = first.transformer, second.transformer
     if second.codec.hash != first.codec.hash or (own.streams, own.stages) != (other.streams, other.stages):
         raise UsageError(f"rescore {model}: it knows other tokens than {first.name}")
     return SecondOpinion(second, weight)

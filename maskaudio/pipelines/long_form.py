@@ -17,13 +17,17 @@ FADE = 0.05  # seconds of cross-fade between two decodings of the same codes
 Fill = Callable[[Grid, int], Tensor]  # a grid and the number of the window → its codes
 
 
-def windows(codec: Codec, fill: Fill, streams: int, frames: int) -> Iterator[np.ndarray]:
+def windows(
+    codec: Codec, fill: Fill, streams: int, frames: int, seconds: float = WINDOW
+) -> Iterator[np.ndarray]:
     """Samples [1, N] of `frames` frames in all, piece by piece; memory does not depend on how many.
 
-    Every window but the first begins with the last OVERLAP seconds of codes of the one before, revealed;
-    the join lies in the middle of them, where both windows know what is to both sides.
+    Every window (of so many seconds) but the first begins with the last OVERLAP seconds of codes of the one
+    before, revealed, or with its last third; the join lies in the middle of them, where both windows know
+    what is to both sides.
     """
-    window, overlap = round(WINDOW * codec.frame_rate), round(OVERLAP * codec.frame_rate)
+    window = round(seconds * codec.frame_rate)
+    overlap = round(min(OVERLAP, seconds / 3) * codec.frame_rate)
     hop = round(codec.sample_rate / codec.frame_rate)
     fade, middle = round(FADE * codec.sample_rate), overlap * hop // 2
     known: Tensor | None = None

@@ -1,9 +1,11 @@
 """A text → sound model and all that belongs to it: network, codec, words, its own plan."""
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -14,10 +16,38 @@ from maskaudio.codec.load import load_codec
 from maskaudio.codec.protocol import Codec
 from maskaudio.config import from_dict
 from maskaudio.decoding.plan import Plan
-from maskaudio.errors import MaskaudioError
+from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
-from maskaudio.networks.transformer import Condition
+from maskaudio.networks.transformer import Condition, MaskedTransformer
+from maskaudio.pipelines.long_form import WINDOW
 from maskaudio.text.table import TextTable
+
+
+class Generator(Protocol):
+    """What filling a grid from words takes, of a model of ours or of a published one."""
+
+    name: str
+    transformer: Any  # a MaskedModel (decoding/engine.py) with `streams` and `stages`
+    codec: Codec
+    plan: Plan
+    device: torch.device
+    described: dict[str, str]  # label → a plain caption of it; nothing where it is not known what it covers
+    candidates: int  # of which the best is taken, where the user does not say
+    longest: float  # seconds in one grid
+    ranks: bool  # whether it can choose among candidates
+    doubts: bool  # whether it has a critic
+
+    def condition(self, texts: Sequence[str], *, dropped: bool = False) -> Any:
+        """The condition of `texts`, or as many "no text" conditions of the same length."""
+
+    def frames(self, samples: int, plan: Plan) -> int:
+        """Frames of a grid for so many samples."""
+
+    def fits(self, codes: Tensor, texts: Sequence[str]) -> Tensor:
+        """How well codes [B, K, T] fit `texts`, [B]; for models that rank."""
+
+    def nearest(self, text: str) -> tuple[str, float]:
+        """The covered description nearest to `text`, and its cosine; for models that describe any."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +61,26 @@ class SoundModel:
     described: dict[str, str]  # label → a plain caption of it
     plan: Plan
     candidates: int = 1  # of which its ranker takes the best, where the user does not say
+    longest: float = WINDOW
+
+    @property
+    def transformer(self) -> MaskedTransformer:
+        """What fills grids."""
+        return self.network.transformer
+
+    @property
+    def ranks(self) -> bool:
+        """Whether it can choose among candidates."""
+        return self.network.ranker is not None
+
+    @property
+    def doubts(self) -> bool:
+        """Whether it has a critic."""
+        return self.transformer.critic is not None
+
+    def frames(self, samples: int, plan: Plan) -> int:
+        """Frames that cover so many samples."""
+        return math.ceil(samples / self.codec.sample_rate * self.codec.frame_rate - 1e-9)
 
     @property
     def device(self) -> torch.device:
@@ -70,11 +120,25 @@ class Companions:
     candidates: int = 1
 
 
+def load(model: str | Path = "sound", device: str = "cpu", dtype: str | None = None) -> Generator:
+    """The sound model of a name or folder, ours or a published one; loaded once per process.
+
+    dtype: what a published model computes in, such as bfloat16. Raises MaskaudioError where the model is
+    missing or damaged, UsageError for a dtype that it does not know.
+    """
+    return _load(str(model), device, dtype)
+
+
 @functools.lru_cache(maxsize=4)
-def load(model: str | Path = "sound", device: str = "cpu") -> SoundModel:
-    """The sound model of a name or folder. Raises MaskaudioError where it is missing or damaged."""
-    folder = find_model(model, "sound")
+def _load(model: str, device: str, dtype: str | None) -> Generator:
+    folder = find_model(model, "sound", "magnet")
     table = read_config(folder)
+    if table["kind"] == "magnet":
+        from maskaudio.pipelines.magnet_model import load_magnet
+
+        return load_magnet(folder, device, dtype)
+    if dtype not in (None, "float32"):
+        raise UsageError(f"dtype {dtype}: {folder.name} computes in float32; dtype is for published models")
     asked = {field.name: table[field.name] for field in fields(Companions) if field.name in table}
     companions = from_dict(Companions, asked, f"{folder}/config.json")
     network = build(SoundNetwork, SoundConfig, folder, "sound").to(device)

@@ -17,8 +17,8 @@ from maskaudio.decoding.engine import Grid, Progress
 from maskaudio.decoding.plan import Plan
 from maskaudio.errors import UsageError
 from maskaudio.pipelines.filling import Filling, check_prompts
-from maskaudio.pipelines.long_form import WINDOW, Fill, close_loop, windows
-from maskaudio.pipelines.sound_model import SoundModel
+from maskaudio.pipelines.long_form import Fill, close_loop, windows
+from maskaudio.pipelines.sound_model import Generator
 from maskaudio.pipelines.tags import provenance
 
 LONGEST = 3600.0  # seconds
@@ -67,9 +67,10 @@ def generate(
         observer=observer,
         **changes,
     )
-    if loop and not SHORTEST_LOOP <= duration <= WINDOW:
-        raise UsageError(f"duration {duration:g} s: a loop has {SHORTEST_LOOP:g} to {WINDOW:g} s")
-    if loop or duration > WINDOW:
+    longest = job.sound.longest
+    if loop and not SHORTEST_LOOP <= duration <= longest:
+        raise UsageError(f"duration {duration:g} s: a loop has {SHORTEST_LOOP:g} to {longest:g} s")
+    if loop or duration > longest:
         made = job.loop if loop else job.long
         waves = [made(number, own_seed) for number, own_seed in enumerate(seeds)]
     else:
@@ -115,16 +116,16 @@ class _Job:
         return job
 
     @property
-    def sound(self) -> SoundModel:
+    def sound(self) -> Generator:
         return self.filling.sound
 
     @property
     def frames(self) -> int:
-        return math.ceil(self.samples / self.sound.codec.sample_rate * self.sound.codec.frame_rate - 1e-9)
+        return self.sound.frames(self.samples, self.filling.plan)
 
     def short(self, seeds: list[int]) -> list[np.ndarray]:
         """All prompts at once, in one grid."""
-        grid = Grid.blank(len(seeds), self.sound.network.transformer.streams, self.frames)
+        grid = Grid.blank(len(seeds), self.sound.transformer.streams, self.frames)
         codes = self.filling(grid, self.prompts, seeds)
         with torch.inference_mode():
             waves = self.sound.codec.decode(codes.to(self.sound.device))
@@ -136,15 +137,16 @@ class _Job:
 
     def pieces(self, number: int, seed: int) -> Iterator[np.ndarray]:
         """The same, window by window."""
-        streams, left = self.sound.network.transformer.streams, self.samples
-        for piece in windows(self.sound.codec, self._fill(number, seed), streams, self.frames):
+        streams, left = self.sound.transformer.streams, self.samples
+        fill, longest = self._fill(number, seed), self.sound.longest
+        for piece in windows(self.sound.codec, fill, streams, self.frames, longest):
             yield piece[:, :left]
             left -= piece.shape[1]
 
     def loop(self, number: int, seed: int) -> np.ndarray:
         """Prompt `number` as a loop of whole frames."""
         filled = self._fill(number, seed)
-        codes = filled(Grid.blank(1, self.sound.network.transformer.streams, self.frames), 0)
+        codes = filled(Grid.blank(1, self.sound.transformer.streams, self.frames), 0)
         return close_loop(self.sound.codec, filled, codes)
 
     def audio(self, wave: np.ndarray, prompt: str, seed: int) -> Audio:
@@ -162,8 +164,8 @@ class _Job:
         return filled
 
 
-def _warn_of_the_unfamiliar(sound: SoundModel, prompts: list[str]) -> None:
-    for text in dict.fromkeys(prompts):
+def _warn_of_the_unfamiliar(sound: Generator, prompts: list[str]) -> None:
+    for text in dict.fromkeys(prompts) if sound.described else ():
         nearest, similarity = sound.nearest(text)
         if similarity < FAMILIAR:
             logging.getLogger("maskaudio").warning(

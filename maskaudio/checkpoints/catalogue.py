@@ -1,0 +1,83 @@
+"""The published models that can be had by name: what they are, under which licence, how large."""
+
+from dataclasses import dataclass
+
+from maskaudio.errors import UsageError
+
+NONCOMMERCIAL = "CC-BY-NC-4.0"
+T5_FILES = ("config.json", "model.safetensors", "tokenizer.json")
+MAGNET_FILES = ("state_dict.bin", "compression_state_dict.bin")
+MASKGCT_FILES = (
+    "semantic_codec/model.safetensors",
+    "acoustic_codec/model.safetensors",
+    "acoustic_codec/model_1.safetensors",
+    "t2s_model/model.safetensors",
+    "s2a_model/s2a_model_1layer/model.safetensors",
+    "s2a_model/s2a_model_full/model.safetensors",
+)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A model on the hub: which of its files are needed, which other repositories it stands on."""
+
+    name: str
+    kind: str
+    summary: str
+    files: tuple[str, ...]
+    gigabytes: float  # to fetch, with all it stands on
+    parameters: int
+    needs: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    licence: str = NONCOMMERCIAL
+
+
+def _magnet(name: str, what: str, parameters: int, gigabytes: float, text: str) -> Published:
+    summary = f"MAGNeT, text to {what}, by Meta"
+    needs = ((text, T5_FILES),)
+    return Published(f"facebook/{name}", "magnet", summary, MAGNET_FILES, gigabytes, parameters, needs)
+
+
+PUBLISHED = {
+    model.name: model
+    for model in (
+        _magnet("magnet-small-10secs", "10 s of music", 420_371_456, 2.0, "t5-base"),
+        _magnet("magnet-small-30secs", "30 s of music", 420_371_456, 2.0, "t5-base"),
+        _magnet("magnet-medium-10secs", "10 s of music", 1_838_737_920, 4.8, "t5-base"),
+        _magnet("magnet-medium-30secs", "30 s of music", 1_838_737_920, 4.8, "t5-base"),
+        _magnet("audio-magnet-small", "10 s of sound", 420_633_600, 4.0, "t5-large"),
+        _magnet("audio-magnet-medium", "10 s of sound", 1_839_131_136, 6.9, "t5-large"),
+        Published(
+            "amphion/MaskGCT",
+            "maskgct",
+            "MaskGCT, speech in the voice of a clip, by Amphion",
+            MASKGCT_FILES,
+            8.9,
+            1_645_214_482,
+            (("facebook/w2v-bert-2.0", ("config.json", "preprocessor_config.json", "model.safetensors")),),
+        ),
+    )
+}
+REFUSED = dict.fromkeys(
+    ("facebook/hybrid-magnet-small", "facebook/hybrid-magnet-medium"),
+    "its way of decoding was never published, so that its weights cannot be used as they are meant",
+)
+
+
+def published(name: str) -> Published:
+    """The published model of this name. Raises UsageError for those that cannot be used, or are not known."""
+    if name in REFUSED:
+        raise UsageError(f"{name}: {REFUSED[name]}")
+    if name not in PUBLISHED:
+        raise UsageError(f"unknown published model '{name}' (there is: {', '.join(PUBLISHED)})")
+    return PUBLISHED[name]
+
+
+def slug(name: str) -> str:
+    """The name of the folder of a model: owner--model for a published one."""
+    return name.replace("/", "--") if name in PUBLISHED else name
+
+
+def unslug(folder: str) -> str:
+    """The name of the model in a folder of this name."""
+    name = folder.replace("--", "/", 1)
+    return name if name in PUBLISHED else folder
