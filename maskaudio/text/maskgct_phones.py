@@ -70,8 +70,7 @@ def _read(library: Any, clause: str) -> str:
     left = ctypes.c_char_p(clause.replace("\0", " ").encode())
     said = []
     while left.value:
-        said.append((library.espeak_TextToPhonemes(ctypes.byref(left), _SAME = {"en-us": "en", "de-de": "de", "fr-fr": "fr", "ko-kr": "ko"}
-_UTF8, _SEPARATED) or b"").decode())
+        said.append((library.espeak_TextToPhonemes(ctypes.byref(left), _UTF8, _SEPARATED) or b"").decode())
     return " ".join(filter(None, said))
 
 
