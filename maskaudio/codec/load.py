@@ -17,7 +17,7 @@ from maskaudio.codec.semantic import SpeechTokeniser, TokeniserConfig
 from maskaudio.config import to_dict
 from maskaudio.errors import MaskaudioError
 
-DECIDING = ("encoder", "encoder_attention", "to_latent", "quantiser")  # what turns a wave into tokens
+DECIDING = ("encoder", "encoder_attention", "to_latent", "quantiser", "quantizer")  # what turns a wave into tokens
 UNDECIDING = ("decoder", "vocoder", "dropout", "host")  # settings of what comes after them
 SPECTROGRAM = ("sample_rate", "n_fft", "hop", "n_mels", "stride")  # what bands take over from their host
 
@@ -59,6 +59,15 @@ def _of_audiocraft(folder: Path) -> Codec | None:
     from maskaudio.codec.seanet import SeanetCodec, SeanetConfig
 
     return build(SeanetCodec, SeanetConfig, folder, "codec", torch.float32)
+
+
+def _of_maskgct(folder: Path) -> Codec | None:
+    """The codec in `folder` where it is MaskGCT's."""
+    if read_config(folder).get("family") != "maskgct":
+        return None
+    from maskaudio.codec.maskgct_acoustic import AcousticCodec, AcousticCodecConfig
+
+    return build(AcousticCodec, AcousticCodecConfig, folder, "codec", torch.float32)
 
 
 def load_host(name: str, device: str = "cpu") -> NeuralCodec:
