@@ -122,14 +122,14 @@ class MagnetTransformer(nn.Module):
         return Texts(memory, torch.cat([first.valid, second.valid]))
 
     def embedded(self, codes: Tensor) -> Tensor:
-        """codes [B, K, T] → the sum of their embeddings and the positions, [B, T, dim]."""
-        x = sum(table(codes[:, k]) for k, table in enumerate(self.embed))
-        return x + positions(codes.shape[2], self.config.dim, codes.device).to(x.dtype)
+        """codes [B, K, T] → the sum of their embeddings [B, T, dim]."""
+        return sum(table(codes[:, k]) for k, table in enumerate(self.embed))
 
     def forward(self, codes: Tensor, stage: int, condition: Texts) -> Tensor:
         """codes [B, K, T] → features [B, T, dim] for `stage`."""
         window = self.config.window if stage > 0 else -1
         x = self.embedded(codes)
+        x = x + positions(codes.shape[2], self.config.dim, codes.device).to(x.dtype)
         for layer, memory in zip(self.layers, condition.memory, strict=True):
             x = layer(x, window, memory, condition.valid)
         return self.norm(x)

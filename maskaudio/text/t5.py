@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from maskaudio.checkpoints.snapshot import fetch
+from maskaudio.compat import load_torchaudio
 from maskaudio.errors import MaskaudioError
 
 FILES = ("config.json", "tokenizer.json", "model.safetensors")
@@ -48,25 +49,34 @@ def load_t5(name: str, device: str = "cpu") -> T5:
 
     Raises MaskaudioError where transformers is missing, or the model is not here and cannot be fetched.
     """
+    from tokenizers import Tokenizer
+
+    folder = Path(name) if Path(name).is_dir() else fetch(name, FILES)
+    try:
+        tokeniser = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise MaskaudioError(f"{folder}/tokenizer.json: cannot be read ({error})") from None
+    tokeniser.no_padding()
+    tokeniser.no_truncation()
+    return T5(load_encoder(folder).to(device), tokeniser)
+
+
+def load_encoder(folder: Path) -> Any:
+    """The T5EncoderModel of transformers in a folder. Raises MaskaudioError where there is none."""
+    load_torchaudio()  # transformers imports it
     try:
         import transformers
     except ModuleNotFoundError:
         raise MaskaudioError(
             'published models read texts with transformers: pip install "maskaudio[published]"'
         ) from None
-    from tokenizers import Tokenizer
-
-    folder = Path(name) if Path(name).is_dir() else fetch(name, FILES)
     transformers.logging.set_verbosity_error()  # it counts up the decoder's weights, which nobody needs
     transformers.logging.disable_progress_bar()
     try:
-        tokeniser = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        tokeniser.no_padding()
-        tokeniser.no_truncation()
         encoder = transformers.T5EncoderModel.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
         )
-    except Exception as error:  # tokenizers raises nothing narrower
+    except Exception as error:  # of files, of settings, of shapes; each has its own
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MaskaudioError(f"{name}: not a whole T5 text encoder ({why})") from None
-    return T5(encoder.eval().requires_grad_(False).to(device), tokeniser)
+        raise MaskaudioError(f"{folder}: not a whole T5 text encoder ({why})") from None
+    return encoder.eval().requires_grad_(False)

@@ -31,7 +31,11 @@ def spans_mask(share: Tensor, random: Tensor, length: int) -> Tensor:
     else:
         counts = span_counts(random.shape[1], length).to(share.device)
         count = counts[(100 * share).round().long()].clamp(min=1)
-    starts = random.argsort(dim=-1) < count[:, None]
+    return spread(random.argsort(dim=-1) < count[:, None], length)
+
+
+def spread(starts: Tensor, length: int) -> Tensor:
+    """Where spans begin, bool [B, T] → where they are."""
     return torch.stack([F.pad(starts, (n, 0))[:, : starts.shape[1]] for n in range(length)]).any(0)
 
 
