@@ -17,7 +17,8 @@ from maskaudio.codec.semantic import SpeechTokeniser, TokeniserConfig
 from maskaudio.config import to_dict
 from maskaudio.errors import MaskaudioError
 
-DECIDING = ("encoder", "encoder_attention", "to_latent", "quantiser", "quantizer")  # what turns a wave into tokens
+# what turns a wave into tokens
+DECIDING = ("encoder", "encoder_attention", "to_latent", "quantiser", "quantizer")
 UNDECIDING = ("decoder", "vocoder", "dropout", "host")  # settings of what comes after them
 SPECTROGRAM = ("sample_rate", "n_fft", "hop", "n_mels", "stride")  # what bands take over from their host
 
@@ -35,7 +36,7 @@ def load_codec(name: str | Path, device: str = "cpu") -> Codec:
         codec = load_encodec(int(published[1]) * 1000, float(published[2] or 6))
     else:
         folder = find_model(name, "codec")
-        codec = _of_bands(folder, device) or _of_audiocraft(folder)
+        codec = _of_bands(folder, device) or _of_audiocraft(folder) or _of_maskgct(folder)
         codec = codec or build(NeuralCodec, CodecConfig, folder, "codec")
         codec.name = folder.resolve().name
     codec.hash = codec_hash(codec)
