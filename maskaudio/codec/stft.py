@@ -28,24 +28,22 @@ class InverseSTFT(nn.Module):
         self.n_fft, self.hop = n_fft, hop
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
-    def forward(self, spectrum: Tensor, envelope: Tensor | None = None) -> Tensor:
-        """`envelope`: that of this number of frames, where it is already known."""
-        if envelope is None:
-            envelope = self.envelope(spectrum.shape[2])
-        frames = torch.fft.irfft(spectrum, self.n_fft, dim=1) * self.window[:, None]
-        wave = self._overlap_add(frames)
+    def forward(self, spectrum: Tensor) -> Tensor:
+        return self.wave(spectrum.transpose(1, 2), self.weight(spectrum.shape[2]))
+
+    def wave(self, spectrum: Tensor, weight: Tensor) -> Tensor:
+        """The same of a spectrum [B, F, n_fft // 2 + 1], `weight` being that of F frames."""
+        frames = torch.fft.irfft(spectrum, self.n_fft) * self.window
+        return overlap_add(frames, self.hop)[:, self._kept(spectrum.shape[1])] * weight
+
+    def weight(self, frames: int) -> Tensor:
+        """One over what so many windows, applied twice, weigh every sample with: [1, F·hop]."""
+        envelope = overlap_add(self.window.square().expand(1, frames, -1), self.hop)
+        return 1.0 / envelope[:, self._kept(frames)].clamp(min=1e-8)
+
+    def _kept(self, frames: int) -> slice:
         pad = (self.n_fft - self.hop) // 2
-        length = frames.shape[2] * self.hop
-        return (wave / envelope)[:, pad : pad + length]
-
-    def envelope(self, frames: int) -> Tensor:
-        """What so many windows, applied twice, weigh every sample with."""
-        return self._overlap_add(self.window.square()[:, None].expand(1, -1, frames)).clamp(min=1e-8)
-
-    def _overlap_add(self, frames: Tensor) -> Tensor:
-        length = (frames.shape[2] - 1) * self.hop + self.n_fft
-        fold = nn.functional.fold(frames, (1, length), (1, self.n_fft), stride=(1, self.hop))
-        return fold[:, 0, 0]
+        return slice(pad, pad + frames * self.hop)
 
 
 class GriffinLim(nn.Module):
@@ -61,14 +59,33 @@ class GriffinLim(nn.Module):
         self.inverse = InverseSTFT(n_fft, hop)
 
     def forward(self, magnitude: Tensor) -> Tensor:
+        n_fft, hop, window = self.inverse.n_fft, self.inverse.hop, self.inverse.window
         noise = torch.rand(magnitude.shape[1:], generator=torch.Generator().manual_seed(0))
         angle = (2 * torch.pi * noise).to(magnitude.device)
-        guess, last = torch.polar(torch.ones_like(angle), angle), None
-        envelope = self.inverse.envelope(magnitude.shape[2])
-        wave = self.inverse(magnitude * guess, envelope)
+        phase = torch.polar(torch.ones_like(angle), angle).T
+        # frames in rows and real numbers throughout: half of the time of complex ones in columns
+        magnitude = magnitude.transpose(1, 2).contiguous()  # [B, F, n_fft // 2 + 1]
+        weight, last = self.inverse.weight(magnitude.shape[1]), None
+        wave = self.inverse.wave(magnitude * phase, weight)
+        pad = (n_fft - hop) // 2
         for _ in range(self.iterations):
-            found = stft(wave, self.inverse.window, self.inverse.hop)
-            ahead = found if last is None else found + self.momentum * (found - last)
-            guess, last = ahead / ahead.abs().clamp(min=1e-9), found
-            wave = self.inverse(magnitude * guess, envelope)
+            rows = F.pad(wave, (pad, n_fft - hop - pad)).unfold(1, n_fft, hop)
+            found = torch.view_as_real(torch.fft.rfft(rows * window))
+            ahead = found.clone() if last is None else torch.lerp(last, found, 1 + self.momentum)
+            last = found
+            real, imaginary = ahead.unbind(-1)
+            size = torch.addcmul(real * real, imaginary, imaginary).clamp_(min=1e-18)
+            ahead *= (magnitude * size.rsqrt_())[..., None]
+            wave = self.inverse.wave(torch.view_as_complex(ahead), weight)
         return wave
+
+
+def overlap_add(frames: Tensor, hop: int) -> Tensor:
+    """Frames [B, F, n] that start `hop` apart → their sum [B, (F − 1)·hop + n]."""
+    batch, count, width = frames.shape
+    parts = -(-width // hop)
+    pieces = F.pad(frames, (0, parts * hop - width)).unflatten(2, (parts, hop))
+    total = frames.new_zeros(batch, count + parts - 1, hop)
+    for part in range(parts):
+        total[:, part : part + count] += pieces[:, :, part]
+    return total.flatten(1)[:, : (count - 1) * hop + width]
