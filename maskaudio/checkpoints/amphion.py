@@ -36,6 +36,7 @@ from maskaudio.networks.maskgct import SemanticToAcoustic, SemanticToAcousticCon
 
 TEXT, SOUND, SEMANTIC, ACOUSTIC = "text-to-semantic", "semantic-to-acoustic", "semantic", "acoustic"
 STATISTICS = "wav2vec2bert_stats.safetensors"
+PART = "maskgct part"  # kind of those that are no codec
 UNUSED = "diff_estimator.embed_tokens.weight"  # a table without rows
 EAR, EAR_LAYERS = "facebook/w2v-bert-2.0", 17
 STEPS, FIRST_STEPS = (25,), (25, 10)  # of the semantic stream; of the first acoustic ones, the others have 1
@@ -141,7 +142,7 @@ def _saved(
     tensors: Mapping[str, Tensor],
     place: Path,
     out: Path,
-    kind: str = "maskgct part",
+    kind: str = PART,
 ) -> nn.Module:
     """The network of this shape without its weights, which are written to the folder `out`."""
     with torch.device("meta"):

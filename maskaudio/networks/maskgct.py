@@ -117,10 +117,14 @@ class TextToSemantic(nn.Module):
 
     def features(self, codes: Tensor, stage: int, told: Spoken) -> Tensor:
         """codes [B, 1, T] → features of the frames behind the prompt, [B, T − prompt, dim]."""
-        codes = codes[:, 0, 0 if told.seen else told.prompt :]
+        codes = codes[:, :, 0 if told.seen else told.prompt :]
         time = torch.full((len(codes),), self.time, device=codes.device)
-        last = codes.shape[1] - (told.prompt if told.seen else 0)
-        return self.estimate(_embedded(codes, self.cond_emb, self.mask_emb), time, told, last=last)
+        last = codes.shape[2] - (told.prompt if told.seen else 0)
+        return self.estimate(self.embedded(codes), time, told, last=last)
+
+    def embedded(self, codes: Tensor) -> Tensor:
+        """codes [B, 1, T] → [B, T, dim]; a masked one counts, too."""
+        return _embedded(codes[:, 0], self.cond_emb, self.mask_emb)
 
     def estimate(
         self, x: Tensor, t: Tensor, told: Spoken, valid: Tensor | None = None, last: int | None = None
@@ -250,14 +254,15 @@ def _logits(
     codes, cells = codes.to(head.weight.device), cells.to(head.weight.device)
     rows = condition if isinstance(condition, tuple) else (condition,)
     features = [
-        model.features(own, stage, told) for own, told in zip(codes.chunk(len(rows)), rows, strict=True)
+        model.features(own, stage, told).float()
+        for own, told in zip(codes.chunk(len(rows)), rows, strict=True)
     ]
     if guide is not None:
         weight, rescale = guide
         features = [guided(*features, weight, rescale, over=model.spread)]
     asked = cells.chunk(len(rows))[: len(features)]
     scored = [x[own[:, rows[0].prompt :]] for x, own in zip(features, asked, strict=True)]
-    return head(torch.cat(scored))[:, None].float().cpu()
+    return head(torch.cat(scored).to(head.weight.dtype))[:, None].float().cpu()
 
 
 def _embedded(codes: Tensor, table: nn.Embedding, mask: nn.Embedding) -> Tensor:

@@ -1,0 +1,148 @@
+"""A converted MaskGCT: its networks, each loaded when it is first needed, and what it hears in a clip."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maskaudio.audio import Audio, plausible_rate, read_audio, resample
+from maskaudio.checkpoints.amphion import ACOUSTIC, PART, SEMANTIC, SOUND, TEXT, MaskgctConfig
+from maskaudio.checkpoints.folder import build, read_weights
+from maskaudio.checkpoints.hub import fetch
+from maskaudio.checkpoints.registry import find_model, read_config
+from maskaudio.codec.filter_banks import HEARING_RATE
+from maskaudio.codec.load import load_codec
+from maskaudio.codec.maskgct_acoustic import AcousticCodec
+from maskaudio.codec.maskgct_semantic import Ear, SemanticCodec, SemanticCodecConfig, load_ear
+from maskaudio.config import from_dict
+from maskaudio.decoding.plan import Plan
+from maskaudio.errors import MaskaudioError, UsageError
+from maskaudio.networks.maskgct import (
+    SemanticToAcoustic,
+    SemanticToAcousticConfig,
+    TextToSemantic,
+    TextToSemanticConfig,
+)
+
+DTYPES = ("float32", "float16", "bfloat16")
+SHORTEST, LONGEST = 1.0, 20.0  # seconds of a clip; 3 to 10 are best
+SEMANTIC_RATE = 50  # tokens a second
+EAR_FILES = ("config.json", "model.safetensors")
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """A clip as MaskGCT hears it: semantic tokens [1, P], acoustic codes [1, K, Q], samples at 16 kHz.
+
+    P and Q may differ by a frame.
+    """
+
+    name: str
+    semantic: Tensor
+    acoustic: Tensor
+    samples: int
+
+
+@dataclass(frozen=True)
+class Companions:
+    """What config.json says beside where the ear is: the plans of both stages."""
+
+    semantic: Plan
+    acoustic: Plan
+
+
+@dataclass(frozen=True)
+class MaskgctModel:
+    """Everything it takes to speak; shared, and no more of it in memory than has been needed."""
+
+    name: str
+    folder: Path
+    device: str
+    dtype: torch.dtype  # of what fills grids; codecs compute in float32
+    config: MaskgctConfig
+    semantic: Plan
+    acoustic: Plan
+
+    @functools.cached_property
+    def text_to_semantic(self) -> TextToSemantic:
+        """Phones → semantic tokens."""
+        place = self.folder / TEXT
+        return build(TextToSemantic, TextToSemanticConfig, place, PART, self.dtype).to(self.device)
+
+    @functools.cached_property
+    def semantic_to_acoustic(self) -> SemanticToAcoustic:
+        """Semantic tokens → acoustic codes."""
+        place = self.folder / SOUND
+        return build(SemanticToAcoustic, SemanticToAcousticConfig, place, PART, self.dtype).to(self.device)
+
+    @functools.cached_property
+    def tokens(self) -> SemanticCodec:
+        """What it hears → semantic tokens."""
+        place = self.folder / SEMANTIC
+        return build(SemanticCodec, SemanticCodecConfig, place, PART, torch.float32).to(self.device)
+
+    @functools.cached_property
+    def codec(self) -> AcousticCodec:
+        """Waves ⇄ acoustic codes."""
+        return load_codec(self.folder / ACOUSTIC, self.device)
+
+    @functools.cached_property
+    def ear(self) -> Ear:
+        """Waves → what it hears."""
+        statistics = read_weights(self.folder)
+        beside = self.folder / self.config.ear
+        source = beside if beside.is_dir() else fetch(self.config.ear, EAR_FILES)
+        return load_ear(source, self.config.layers, statistics["mean"], statistics["var"], self.device)
+
+    @torch.inference_mode()
+    def hear(self, clip: Audio, name: str) -> Prompt:
+        """A clip of one person speaking. Raises UsageError where it is too short, too long or silent."""
+        if not SHORTEST <= clip.duration <= LONGEST:
+            raise UsageError(
+                f"{name}: {clip.duration:.1f} s; give {SHORTEST:g} to {LONGEST:g} s of one person speaking"
+            )
+        if not plausible_rate(clip.sample_rate):
+            raise UsageError(f"{name}: no recording has a sample rate of {clip.sample_rate} Hz")
+        wave = np.ascontiguousarray(clip.samples.mean(0))
+        if np.abs(wave).max() < 1e-3:
+            raise UsageError(f"{name}: silent; give {SHORTEST:g} to {LONGEST:g} s of one person speaking")
+        heard, made = (
+            torch.from_numpy(resample(wave, clip.sample_rate, rate)).float()
+            for rate in (HEARING_RATE, self.codec.sample_rate)
+        )
+        semantic = self.tokens.encode(self.ear(heard))[:, 0].cpu()
+        acoustic = self.codec.whole_frames(made[None, None].to(self.device)).cpu()
+        return Prompt(name, semantic, acoustic, len(heard))
+
+    def hear_file(self, path: Path) -> Prompt:
+        """The same of a file in any format."""
+        return self.hear(read_audio(path, LONGEST), path.name)
+
+
+def load(model: str | Path, device: str = "cpu", dtype: str | None = None) -> MaskgctModel:
+    """The MaskGCT of a name or folder, loaded once per process.
+
+    dtype: what the networks that fill grids compute in; None: float32, as published. Raises UsageError for
+    an unknown dtype or model, MaskaudioError where something is missing or damaged.
+    """
+    return _load(str(model), device, dtype or "float32")
+
+
+@functools.lru_cache(maxsize=2)
+def _load(model: str, device: str, dtype: str) -> MaskgctModel:
+    if dtype not in DTYPES:
+        raise UsageError(f"dtype {dtype}: choose {', '.join(DTYPES)}")
+    folder = find_model(model, "maskgct")
+    table = read_config(folder)
+    where = f"{folder}/config.json"
+    config = from_dict(MaskgctConfig, table.get("config"), where)
+    plans = from_dict(Companions, {k: table[k] for k in ("semantic", "acoustic") if k in table}, where)
+    streams = read_config(folder / SOUND)["config"]["full"]["streams"]
+    if (len(plans.semantic.stages), len(plans.acoustic.stages)) != (1, streams):
+        raise MaskaudioError(f"{where}: its plans are not for 1 semantic and {streams} acoustic streams")
+    return MaskgctModel(
+        folder.name, folder, device, getattr(torch, dtype), config, plans.semantic, plans.acoustic
+    )
