@@ -31,7 +31,8 @@ class Speaking(Delivering):
         str | None, options.option("--voice-text", help="All that the clip says; makes --speed voice exact.")
     ] = None
     language: Annotated[
-        str | None, options.option("--language", help="en-us or en-gb. [default: the voice's]")
+        str | None,
+        options.option("--language", help="en-us or en-gb; MaskGCT: en, de, fr, ko. [default: the voice's]"),
     ] = None
     engine: Annotated[
         str, options.option("--engine", help="What reads the text: lexicon, or espeak where installed.")
@@ -60,13 +61,14 @@ class Speaking(Delivering):
         int,
         options.option("--candidates", min=1, max=64, help="Make each sentence N times, keep the clearest."),
     ] = 1
+    dtype: options.Dtype = None
 
     def settings(self) -> dict[str, Any]:
         """What the library is told."""
         from maskaudio.text.script import read_pronunciations
 
         ways = ("voice", "voice_text", "language", "engine", "duration", "model")
-        ways += ("steps", "guidance", "temperature", "top_p", "candidates")
+        ways += ("steps", "guidance", "temperature", "top_p", "candidates", "dtype")
         words = read_pronunciations(self.pronunciations) if self.pronunciations else None
         told = {"speed": _speed(self.speed), "pronunciations": words}
         return super().settings() | {k: getattr(self, k) for k in ways} | told

@@ -1,4 +1,6 @@
-"""Which processor to compute on."""
+"""Which processor to compute on, and in which numbers."""
+
+from typing import Any
 
 from maskaudio.errors import UsageError
 
@@ -14,3 +16,21 @@ def pick_device(wanted: str = "auto") -> str:
     if wanted not in found:
         raise UsageError(f"device {wanted}: not on this machine (there is: {', '.join(found)})")
     return wanted
+
+
+DTYPES = ("float32", "float16", "bfloat16")
+
+
+def pick_dtype(wanted: str | None, usual: str = "float32") -> Any:
+    """The torch.dtype of a name, `usual` where none is wanted. UsageError for one that is not of DTYPES."""
+    import torch
+
+    if (wanted or usual) not in DTYPES:
+        raise UsageError(f"dtype {wanted}: choose {', '.join(DTYPES)}")
+    return getattr(torch, wanted or usual)
+
+
+def own_dtype(wanted: str | None) -> None:
+    """Raise UsageError where a model of ours is asked to compute in anything but float32."""
+    if wanted not in (None, "float32"):
+        raise UsageError(f"dtype {wanted}: our own models compute in float32; --dtype is for published ones")

@@ -16,7 +16,8 @@ from maskaudio.codec.load import load_codec
 from maskaudio.codec.protocol import Codec
 from maskaudio.config import from_dict
 from maskaudio.decoding.plan import Plan
-from maskaudio.errors import MaskaudioError, UsageError
+from maskaudio.devices import own_dtype
+from maskaudio.errors import MaskaudioError
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
 from maskaudio.networks.transformer import Condition, MaskedTransformer
 from maskaudio.pipelines.long_form import WINDOW
@@ -137,8 +138,7 @@ def _load(model: str, device: str, dtype: str | None) -> Generator:
         from maskaudio.pipelines.magnet_model import load_magnet
 
         return load_magnet(folder, device, dtype)
-    if dtype not in (None, "float32"):
-        raise UsageError(f"dtype {dtype}: {folder.name} computes in float32; dtype is for published models")
+    own_dtype(dtype)
     asked = {field.name: table[field.name] for field in fields(Companions) if field.name in table}
     companions = from_dict(Companions, asked, f"{folder}/config.json")
     network = build(SoundNetwork, SoundConfig, folder, "sound").to(device)

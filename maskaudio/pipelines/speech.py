@@ -1,5 +1,6 @@
 """Text → speech: what a text asks for, sentence by sentence; saying it is pipelines/saying.py."""
 
+import dataclasses
 import hashlib
 import itertools
 import math
@@ -10,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from maskaudio.audio import Audio
-from maskaudio.checkpoints.registry import find_model
+from maskaudio.checkpoints.registry import find_model, read_config
 from maskaudio.checkpoints.voices import read_voice_notes, voice_files
 from maskaudio.checks import check_seed, pick_seeds
 from maskaudio.decoding.engine import Progress
-from maskaudio.devices import pick_device
+from maskaudio.devices import own_dtype, pick_device
 from maskaudio.errors import UsageError
 from maskaudio.pipelines.saying import Asked, Manner, Utterance, in_turn, together
 from maskaudio.pipelines.speech_model import (
@@ -52,6 +53,7 @@ def speak(
     candidates: int = 1,
     pronunciations: Mapping[str, str] | None = None,
     device: str = "auto",
+    dtype: str | None = None,
     observer: Callable[[Progress], None] | None = None,
 ) -> Audio | list[Audio]:
     """Say `text`, as long as you like, and return all of it; `utterances` yields it sentence by sentence.
@@ -62,7 +64,9 @@ def speak(
     seconds that the whole shall take. language: en-us or en-gb; absent, the voice's. engine: what reads the
     text, see text/phonemes.py. seed: drawn where absent, and in the result's `tags`. steps: reveals of
     semantic tokens and of the first acoustic stream. candidates: how many times each sentence is made; the
-    one that the tokeniser understands best is kept. Raises UsageError for values that make no sense.
+    one that the tokeniser understands best is kept. model: ours, or a published MaskGCT, for which dtype
+    counts, and which needs `voice_text` (pipelines/maskgct.py). Raises UsageError for values that make no
+    sense.
     """
     alone = isinstance(text, str)
     texts = [text] if alone else list(text)
@@ -72,14 +76,15 @@ def speak(
         raise UsageError(f"{len(voices)} voices for {len(texts)} texts: give one, or one each")
     manner = Manner(speed, duration, steps, guidance, temperature, top_p, candidates)
     how = {"voice_text": voice_text, "language": language, "engine": engine, "model": model, "device": device}
-    waiting = [
-        _asked(one, manner, voice=who, seed=number, pronunciations=pronunciations, **how)
-        for one, who, number in zip(texts, voices, seeds, strict=True)
-    ]
-    if alone:
-        said = [list(in_turn(waiting[0], manner, observer))]
+    how |= {"pronunciations": pronunciations}
+    each = zip(texts, voices, seeds, strict=True)
+    if alone or is_published(model):
+        how |= {"dtype": dtype, "observer": observer, **dataclasses.asdict(manner)}
+        said = [list(utterances(one, voice=who, seed=number, **how)) for one, who, number in each]
     else:
-        said = together([list(asked) for asked in waiting], manner, observer)
+        own_dtype(dtype)
+        waiting = [list(_asked(one, manner, voice=who, seed=number, **how)) for one, who, number in each]
+        said = together(waiting, manner, observer)
     audios = [
         Audio(np.concatenate([u.with_pause() for u in own], 1), own[0].audio.sample_rate, own[0].audio.tags)
         for own in said
@@ -98,11 +103,25 @@ def utterances(
     model: str | Path = "speech",
     pronunciations: Mapping[str, str] | None = None,
     device: str = "auto",
+    dtype: str | None = None,
     observer: Callable[[Progress], None] | None = None,
     **how: Any,
 ) -> Iterator[Utterance]:
     """Say `text` sentence by sentence, each as soon as it is made, at constant memory; how: see Manner."""
     manner = Manner(**how)
+    if is_published(model):
+        from maskaudio.pipelines import maskgct
+
+        if manner.candidates > 1:
+            raise UsageError("candidates: a published model has nothing to choose among them with")
+        if pronunciations:
+            raise UsageError("pronunciations: a published model reads texts in its own way")
+        told = {"voice": voice, "voice_text": voice_text, "language": language, "seed": seed, "model": model}
+        told |= {"device": device, "dtype": dtype, "observer": observer, **dataclasses.asdict(manner)}
+        del told["candidates"]
+        yield from maskgct.utterances(text, **told)
+        return
+    own_dtype(dtype)
     asked = _asked(
         text,
         manner,
@@ -116,6 +135,11 @@ def utterances(
         device=device,
     )
     yield from in_turn(asked, manner, observer)
+
+
+def is_published(model: str | Path) -> bool:
+    """Whether a model is a published one, MaskGCT. Raises UsageError for one that does not speak."""
+    return read_config(find_model(model, "speech", "maskgct"))["kind"] == "maskgct"
 
 
 def _asked(
