@@ -132,9 +132,14 @@ def test_where_spans_are(frames):
 
 def test_schedules():
     """Temperature, guidance and what is hidden before every step, for clips of several lengths."""
-    whole = {"use_sampling": True, "temp": 3.0, "top_p": 0.9, "top_k": 0}
-    whole |= {"max_cfg_coef": 10.0, "min_cfg_coef": 1.0}  # what was recorded
-    for row in table("schedule.json"):
+    rows = table("schedule.json")
+    first = max((row for row in rows if row["i"] == 0), key=lambda row: row["steps"])
+    steps = first["steps"]
+    last = next(row for row in rows if (row["steps"], row["i"]) == (steps, steps - 1))
+    low = (last["cfg_coef"] - last["mask_p"] * first["cfg_coef"]) / (1 - last["mask_p"])
+    whole = {"use_sampling": True, "top_p": 1.0, "top_k": 0, "temp": first["temp"] * steps / (steps - 1)}
+    whole |= {"max_cfg_coef": first["cfg_coef"], "min_cfg_coef": low}
+    for row in rows:
         for name in (found := [key for key in row if key.startswith("num_masked")]):
             units, frames = re.fullmatch(r"num_masked_(chunks|tokens)_T(\d+)", name).groups()
             arrangement = {"chunks": "nonoverlap", "tokens": "stride1"}[units]

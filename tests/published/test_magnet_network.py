@@ -123,7 +123,7 @@ def test_a_prompt_is_what_it_is_alone_unless_the_published_coupling_is_asked_for
     want = given["padding/logits_stage0_alone"]
 
     both = everyone(alone)
-    torch.testing.assert_close(logits(0, given["logits/stage0_in"][[row, -1]], both), want, **NEAR)
+    torch.testing.assert_close(logits(0, codes, both), want, **NEAR)
     ours = network().condition(states[[row]], valid[[row]])
     assert valid.shape[1] > short, "nothing is padded here"
     torch.testing.assert_close(logits(0, codes[:1], ours), want[:1], **NEAR)
