@@ -6,9 +6,7 @@ what the network is must be known; the rest is about training.
 """
 
 import math
-import os
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,9 @@ from torch import Tensor
 
 from maskaudio.checkpoints.compression import from_audiocraft, from_transformers
 from maskaudio.checkpoints.folder import save_model
+from maskaudio.checkpoints.hub import fetch
 from maskaudio.checkpoints.pickles import read_pickle
 from maskaudio.checkpoints.published import Settings, Weights, fit
-from maskaudio.checkpoints.snapshot import fetch
 from maskaudio.codec.seanet import SeanetConfig
 from maskaudio.config import from_dict, to_dict
 from maskaudio.decoding.published import magnet_plan
@@ -94,34 +92,19 @@ NAMES = (  # ours, theirs
 
 
 def convert(source: Path, out: Path) -> None:
-    """Write the published folder `source` as the model folder `out`, its codec as a folder in it.
+    """Write the published folder `source` into the folder `out`, its codec as a folder in it.
 
     Where only the compression model is there, `out` is a codec. Weights keep their precision. Raises
-    UsageError where `source` holds neither or `out` exists, MaskaudioError for files that are damaged,
-    foreign, or of another model. Then nothing is left of `out`.
+    UsageError where one of the files is missing, MaskaudioError for files that are damaged, foreign, or of
+    another model.
     """
     check_name(name := source_name(source))
-    out = Path(os.path.abspath(out))
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UsageError(f"{out} exists already and is left as it is")
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        if (source / MODEL).is_file():
-            config, weights = read_codec(source / CODEC)
-            codec = f"encodec-{config.sample_rate // 1000}khz"
-            _save_codec(part / codec, config, weights, name)
-            _convert_model(source / MODEL, part, name, codec, config.sample_rate / math.prod(config.ratios))
-        else:
-            _save_codec(part, *read_codec(source / CODEC), name)
-        if out.is_dir():
-            out.rmdir()
-        part.rename(out)
-    except OSError as error:
-        raise MaskaudioError(f"{out}: cannot be written ({error.strerror or error})") from None
-    except MaskaudioError as error:
-        raise type(error)(str(error).replace(str(part), str(out))) from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    config, weights = read_codec(source / CODEC)
+    if not (source / MODEL).is_file():
+        return _save_codec(out, config, weights, name)
+    codec = f"encodec-{config.sample_rate // 1000}khz"
+    _save_codec(out / codec, config, weights, name)
+    _convert_model(source / MODEL, out, name, codec, config.sample_rate / math.prod(config.ratios))
 
 
 def check_name(name: str) -> None:

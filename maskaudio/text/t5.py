@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maskaudio.checkpoints.snapshot import fetch
+from maskaudio.checkpoints.hub import fetch
 from maskaudio.compat import load_torchaudio
 from maskaudio.errors import MaskaudioError
 

@@ -15,7 +15,7 @@ import yaml
 from safetensors.torch import load_file
 from torch import Tensor
 
-from maskaudio.checkpoints.audiocraft import convert
+from maskaudio.checkpoints.convert import convert
 from maskaudio.checkpoints.folder import build
 from maskaudio.codec.load import load_codec
 from maskaudio.codec.protocol import Codec
