@@ -19,6 +19,7 @@ from maskaudio.codec.maskgct_acoustic import AcousticCodec
 from maskaudio.codec.maskgct_semantic import Ear, SemanticCodec, SemanticCodecConfig, load_ear
 from maskaudio.config import from_dict
 from maskaudio.decoding.plan import Plan
+from maskaudio.devices import pick_dtype
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.networks.maskgct import (
     SemanticToAcoustic,
@@ -27,7 +28,6 @@ from maskaudio.networks.maskgct import (
     TextToSemanticConfig,
 )
 
-DTYPES = ("float32", "float16", "bfloat16")
 SHORTEST, LONGEST = 1.0, 20.0  # seconds of a clip; 3 to 10 are best
 SEMANTIC_RATE = 50  # tokens a second
 EAR_FILES = ("config.json", "model.safetensors")
@@ -128,13 +128,11 @@ def load(model: str | Path, device: str = "cpu", dtype: str | None = None) -> Ma
     dtype: what the networks that fill grids compute in; None: float32, as published. Raises UsageError for
     an unknown dtype or model, MaskaudioError where something is missing or damaged.
     """
-    return _load(str(model), device, dtype or "float32")
+    return _load(str(model), device, pick_dtype(dtype))
 
 
 @functools.lru_cache(maxsize=2)
-def _load(model: str, device: str, dtype: str) -> MaskgctModel:
-    if dtype not in DTYPES:
-        raise UsageError(f"dtype {dtype}: choose {', '.join(DTYPES)}")
+def _load(model: str, device: str, dtype: torch.dtype) -> MaskgctModel:
     folder = find_model(model, "maskgct")
     table = read_config(folder)
     where = f"{folder}/config.json"
@@ -143,6 +141,4 @@ def _load(model: str, device: str, dtype: str) -> MaskgctModel:
     streams = read_config(folder / SOUND)["config"]["full"]["streams"]
     if (len(plans.semantic.stages), len(plans.acoustic.stages)) != (1, streams):
         raise MaskaudioError(f"{where}: its plans are not for 1 semantic and {streams} acoustic streams")
-    return MaskgctModel(
-        folder.name, folder, device, getattr(torch, dtype), config, plans.semantic, plans.acoustic
-    )
+    return MaskgctModel(folder.name, folder, device, dtype, config, plans.semantic, plans.acoustic)
