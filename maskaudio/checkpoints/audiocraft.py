@@ -17,9 +17,9 @@ from maskaudio.checkpoints.compression import from_audiocraft, from_transformers
 from maskaudio.checkpoints.folder import save_model
 from maskaudio.checkpoints.hub import fetch
 from maskaudio.checkpoints.pickles import read_pickle
-from maskaudio.checkpoints.published import Settings, Weights, fit
+from maskaudio.checkpoints.published import Settings, Weights, fit, shaped
 from maskaudio.codec.seanet import SeanetConfig
-from maskaudio.config import from_dict, to_dict
+from maskaudio.config import to_dict
 from maskaudio.decoding.published import magnet_plan
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.networks.magnet import MagnetConfig, MagnetNetwork
@@ -151,7 +151,7 @@ def magnet(settings: Settings, state: Any, frame_rate: float) -> tuple[MagnetCon
     shape["feed"] = int(scale * settings.of("transformer_lm.dim", int))
     shape["frames"] = int(seconds * frame_rate)
     shape["text_dim"] = told.shape[-1] if told.dim() else 0
-    config = from_dict(MagnetConfig, shape, settings.where)
+    config = shaped(MagnetConfig, shape, settings.where)
     with torch.device("meta"):
         own = MagnetNetwork(config).state_dict()
     renamed = {}

@@ -11,9 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maskaudio.checkpoints.published import Settings, Weights, fit
+from maskaudio.checkpoints.published import Settings, Weights, fit, shaped
 from maskaudio.codec.seanet import SeanetCodec, SeanetConfig
-from maskaudio.config import from_dict
 from maskaudio.errors import MaskaudioError
 
 NORMED = (
@@ -113,7 +112,7 @@ def _codec(
     shape: dict[str, Any], weights: Weights, theirs: Callable[[str], str], book: str
 ) -> tuple[SeanetConfig, dict[str, Tensor]]:
     """Config and state of the codec; theirs(name): what they call one of our tensors, `book` a codebook."""
-    config = from_dict(SeanetConfig, shape, weights.where)
+    config = shaped(SeanetConfig, shape, weights.where)
     with torch.device("meta"):
         own = SeanetCodec(config).state_dict()
     state = {}

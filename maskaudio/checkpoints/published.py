@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
+from maskaudio.config import from_dict
 from maskaudio.errors import MaskaudioError
+
+T = TypeVar("T")
 
 REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
@@ -21,16 +24,20 @@ class Settings:
 
     def __getitem__(self, name: str) -> Any:
         """The setting of a name; dots lead into tables. Raises MaskaudioError where it is missing."""
+        value = self._written(name)
+        for _ in range(8):  # a reference may lead to another
+            if not (isinstance(value, str) and (reference := REFERENCE.fullmatch(value))):
+                return value
+            value = self._written(reference[1])
+        raise MaskaudioError(f"{self.where}: the setting '{name}' refers to itself")
+
+    def _written(self, name: str) -> Any:
         value: Any = self.table
         for part in name.split("."):
             if not isinstance(value, dict) or part not in value:
                 raise MaskaudioError(f"{self.where}: the setting '{name}' is missing")
             value = value[part]
-        for _ in range(8):  # a reference may lead to another
-            if not (isinstance(value, str) and (reference := REFERENCE.fullmatch(value))):
-                return value
-            value = self[reference[1]]
-        raise MaskaudioError(f"{self.where}: the setting '{name}' refers to itself")
+        return value
 
     def of(self, name: str, *kinds: type) -> Any:
         """The same, of one of these kinds."""
@@ -88,6 +95,15 @@ class Weights:
         """Raise MaskaudioError, naming one, where tensors are left."""
         if self.left:
             raise MaskaudioError(f"{self.where}: unknown tensor '{min(self.left)}'")
+
+
+def shaped(cls: type[T], shape: dict[str, Any], where: str) -> T:
+    """The config `cls` of these fields. Raises MaskaudioError naming the field that makes no sense."""
+    try:
+        return from_dict(cls, shape, where)
+    except MaskaudioError as error:
+        why = str(error)
+        raise MaskaudioError(why if why.startswith(where) else f"{where}: {why}") from None
 
 
 def fit(weights: dict[str, Tensor], own: Mapping[str, Tensor], where: str) -> None:
