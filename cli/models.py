@@ -86,8 +86,8 @@ def pull(
     _made(name, hub.pull(name), as_json, quiet)
 
 
-@app.command()
-def convert(
+@app.command("convert")
+def convert_(
     source: Annotated[
         Path, typer.Argument(metavar="DIR", help="A folder as published: of MAGNeT, EnCodec, or MaskGCT.")
     ],
@@ -98,9 +98,9 @@ def convert(
 ) -> None:
     """Make a model folder of published weights. Pickles are read once, without running what they hold."""
     options.set_up(quiet=quiet)
-    from maskaudio.checkpoints import hub
+    from maskaudio.checkpoints.convert import convert
 
-    hub.convert(source, out)
+    convert(source, out)
     _made(str(out), out, as_json, quiet)
 
 

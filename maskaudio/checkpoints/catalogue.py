@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from maskaudio.errors import UsageError
 
 NONCOMMERCIAL = "CC-BY-NC-4.0"
-T5_FILES = ("config.json", "model.safetensors", "tokenizer.json")
 MAGNET_FILES = ("state_dict.bin", "compression_state_dict.bin")
 MASKGCT_FILES = (
     "semantic_codec/model.safetensors",
@@ -19,33 +18,31 @@ MASKGCT_FILES = (
 
 @dataclass(frozen=True)
 class Published:
-    """A model on the hub: which of its files are needed, which other repositories it stands on."""
+    """A model on the hub, and which of its files are needed."""
 
     name: str
     kind: str
     summary: str
     files: tuple[str, ...]
-    gigabytes: float  # to fetch, with all it stands on
+    gigabytes: float  # to fetch, with the model it stands on
     parameters: int
-    needs: tuple[tuple[str, tuple[str, ...]], ...] = ()
     licence: str = NONCOMMERCIAL
 
 
-def _magnet(name: str, what: str, parameters: int, gigabytes: float, text: str) -> Published:
+def _magnet(name: str, what: str, parameters: int, gigabytes: float) -> Published:
     summary = f"MAGNeT, text to {what}, by Meta"
-    needs = ((text, T5_FILES),)
-    return Published(f"facebook/{name}", "magnet", summary, MAGNET_FILES, gigabytes, parameters, needs)
+    return Published(f"facebook/{name}", "magnet", summary, MAGNET_FILES, gigabytes, parameters)
 
 
 PUBLISHED = {
     model.name: model
     for model in (
-        _magnet("magnet-small-10secs", "10 s of music", 420_371_456, 2.0, "t5-base"),
-        _magnet("magnet-small-30secs", "30 s of music", 420_371_456, 2.0, "t5-base"),
-        _magnet("magnet-medium-10secs", "10 s of music", 1_838_737_920, 4.8, "t5-base"),
-        _magnet("magnet-medium-30secs", "30 s of music", 1_838_737_920, 4.8, "t5-base"),
-        _magnet("audio-magnet-small", "10 s of sound", 420_633_600, 4.0, "t5-large"),
-        _magnet("audio-magnet-medium", "10 s of sound", 1_839_131_136, 6.9, "t5-large"),
+        _magnet("magnet-small-10secs", "10 s of music", 420_371_456, 2.0),
+        _magnet("magnet-small-30secs", "30 s of music", 420_371_456, 2.0),
+        _magnet("magnet-medium-10secs", "10 s of music", 1_838_737_920, 4.8),
+        _magnet("magnet-medium-30secs", "30 s of music", 1_838_737_920, 4.8),
+        _magnet("audio-magnet-small", "10 s of sound", 420_633_600, 4.0),
+        _magnet("audio-magnet-medium", "10 s of sound", 1_839_131_136, 6.9),
         Published(
             "amphion/MaskGCT",
             "maskgct",
@@ -53,7 +50,6 @@ PUBLISHED = {
             MASKGCT_FILES,
             8.9,
             1_645_214_482,
-            (("facebook/w2v-bert-2.0", ("config.json", "preprocessor_config.json", "model.safetensors")),),
         ),
     )
 }

@@ -2,15 +2,13 @@
 
 import logging
 import os
-import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from maskaudio.checkpoints.catalogue import NONCOMMERCIAL, published, slug
-from maskaudio.checkpoints.registry import home, local_folder
-from maskaudio.errors import MaskaudioError, UsageError
+from maskaudio.checkpoints.convert import convert
+from maskaudio.checkpoints.registry import home, local_folder, read_config
+from maskaudio.errors import MaskaudioError
 
 
 def pull(name: str) -> Path:
@@ -21,15 +19,30 @@ def pull(name: str) -> Path:
     """
     about = published(name)
     if folder := local_folder(name):
+        _fetch_companion(folder)
         return folder
+    folder = home() / "models" / slug(name)
     terms = f"{about.licence}{': not for commercial use' if about.licence == NONCOMMERCIAL else ''}"
     way = "converting" if _offline() else f"fetching about {about.gigabytes:.1f} GB of"
     logging.getLogger("maskaudio").warning("%s %s, once; its weights are under %s", way, name, terms)
-    for repository, files in about.needs:
-        fetch(repository, files)
-    folder = home() / "models" / slug(name)
     convert(fetch(name, about.files), folder)
+    _fetch_companion(folder)
     return folder
+
+
+def _fetch_companion(folder: Path) -> None:
+    """Fetch what the model in `folder` stands on: a text encoder, or an ear, where it is not within it."""
+    table = read_config(folder)
+    if table["kind"] == "magnet":
+        from maskaudio.text.t5 import FILES
+
+        name = table["text"]
+    else:
+        from maskaudio.pipelines.maskgct_model import EAR_FILES as FILES
+
+        name = table["config"]["ear"]
+    if not (folder / name).is_dir():
+        fetch(name, FILES)
 
 
 def fetch(repository: str, files: tuple[str, ...]) -> Path:
@@ -71,51 +84,6 @@ def forget(name: str) -> int:
     plan = cache.delete_revisions(*revisions)
     plan.execute()
     return plan.expected_freed_size
-
-
-def convert(source: Path, out: Path) -> None:
-    """Make a model folder of ours at `out` of published files in `source`, whole or not at all.
-
-    Raises UsageError where `out` exists or `source` holds neither MAGNeT's files nor MaskGCT's,
-    MaskaudioError where they are damaged.
-    """
-    if out.exists():
-        raise UsageError(f"{out} exists already and is left as it is")
-    converter = _converter(source)
-    with _in_one_piece(out) as part:
-        converter(source, part)
-
-
-def _converter(source: Path) -> Callable[[Path, Path], None]:
-    if not source.is_dir():
-        raise UsageError(f"{source}: no such folder")
-    if (source / "t2s_model").is_dir():
-        from maskaudio.checkpoints import amphion
-
-        return amphion.convert
-    if any((source / name).is_file() for name in ("state_dict.bin", "compression_state_dict.bin")):
-        from maskaudio.checkpoints import audiocraft
-
-        return audiocraft.convert
-    raise UsageError(
-        f"{source}: neither MAGNeT's files (state_dict.bin, compression_state_dict.bin) "
-        "nor MaskGCT's (t2s_model, s2a_model, …)"
-    )
-
-
-@contextmanager
-def _in_one_piece(out: Path) -> Iterator[Path]:
-    """A folder that takes the place of `out` at the end of the block, or leaves no trace."""
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part.mkdir()
-        yield part
-        part.rename(out)
-    except OSError as error:
-        raise MaskaudioError(f"{out}: cannot be written ({error.strerror or error})") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _not_here(repository: str, file: str = "") -> str:
