@@ -1,8 +1,7 @@
 """The networks of MaskGCT: phones → semantic tokens → acoustic tokens, as models of the decode loop.
 
 After the paper (arXiv 2409.00750, sections 3.2.1 and 3.2.2) and Amphion's release of it, whose names the
-tensors keep. The voice prompt is the revealed beginning of the grid. The unconditional row of guidance sees
-neither the prompt nor the phones, and is shorter by both: its positions begin at the first frame to fill.
+tensors keep.
 """
 
 from dataclasses import dataclass, replace
@@ -11,10 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from maskaudio.errors import MaskaudioError
-from maskaudio.networks.guidance import guided
+from maskaudio.networks.maskgct_stage import Stage
 from maskaudio.networks.maskgct_transformer import TimedConfig, TimedTransformer
-
-ITEM, BATCH = (1, 2), (0, 1, 2)  # what guidance takes the spread of features over; Amphion: the whole batch
 
 
 @dataclass(frozen=True)
@@ -69,14 +66,13 @@ class Spoken:
     valid: Tensor | None = None
 
 
-class TextToSemantic(nn.Module):
+class TextToSemantic(Stage):
     """Phones of the prompt and of what is to be said → semantic tokens [B, 1, T], the prompt's in front."""
 
     def __init__(self, config: TextToSemanticConfig):
         super().__init__()
         c = self.config = config
         self.vocab, self.streams = c.vocab, 1
-        self.spread, self.time = ITEM, 1.0
         self.mask_emb = nn.Embedding(1, c.dim)
         self.to_logit = nn.Linear(c.dim, c.vocab)
         self.cond_emb = nn.Embedding(c.vocab, c.dim)
@@ -92,31 +88,12 @@ class TextToSemantic(nn.Module):
         """What stands in the unconditional row of guidance."""
         return Spoken(told.phones[:, :0], told.prompt, seen=False)
 
-    def join(self, first: Spoken, second: Spoken) -> tuple[Spoken, Spoken]:
-        """A pair: the rows are of different lengths."""
-        return first, second
-
-    def streams_of(self, stage: int) -> range:
-        return range(1)
-
-    def at(self, stage: int, step: int, steps: int) -> None:
-        """Time falls from 1 to 1 / steps."""
-        self.time = 1.0 - step * (1.0 / steps)
-
-    def logits(
-        self,
-        codes: Tensor,
-        stage: int,
-        condition: Spoken | tuple[Spoken, Spoken],
-        cells: Tensor,
-        *,
-        guide: tuple[float, float] | None = None,
-    ) -> Tensor:
-        """See MaskedModel; cells must lie behind the prompt."""
-        return _logits(self, codes, stage, condition, cells, guide, self.to_logit)
+    def head(self, stage: int) -> nn.Linear:
+        """There is one stage."""
+        return self.to_logit
 
     def features(self, codes: Tensor, stage: int, told: Spoken) -> Tensor:
-        """codes [B, 1, T] → features of the frames behind the prompt, [B, T − prompt, dim]."""
+        """See Stage; codes [B, 1, T]."""
         codes = codes[:, :, 0 if told.seen else told.prompt :]
         time = torch.full((len(codes),), self.time, device=codes.device)
         last = codes.shape[2] - (told.prompt if told.seen else 0)
@@ -151,7 +128,7 @@ class Heard:
     seen: bool = True
 
 
-class SemanticToAcoustic(nn.Module):
+class SemanticToAcoustic(Stage):
     """Semantic tokens of prompt and target → acoustic codes [B, K, T], the prompt's in front.
 
     Stage 0 is a network of its own (`first`); all others are one that sees the streams before its own.
@@ -161,7 +138,6 @@ class SemanticToAcoustic(nn.Module):
         super().__init__()
         self.config = config
         self.vocab, self.streams = config.full.vocab, config.full.streams
-        self.spread, self.time = ITEM, 1.0
         self.first = AcousticNetwork(config.first)
         self.full = AcousticNetwork(config.full)
 
@@ -173,31 +149,12 @@ class SemanticToAcoustic(nn.Module):
         """What stands in the unconditional row of guidance: it hears what is said, but not by whom."""
         return replace(told, seen=False)
 
-    def join(self, first: Heard, second: Heard) -> tuple[Heard, Heard]:
-        """A pair: the rows are of different lengths."""
-        return first, second
-
-    def streams_of(self, stage: int) -> range:
-        return range(stage, stage + 1)
-
-    def at(self, stage: int, step: int, steps: int) -> None:
-        """Time falls from 1 to 1 / steps in every stage."""
-        self.time = 1.0 - step * (1.0 / steps)
-
-    def logits(
-        self,
-        codes: Tensor,
-        stage: int,
-        condition: Heard | tuple[Heard, Heard],
-        cells: Tensor,
-        *,
-        guide: tuple[float, float] | None = None,
-    ) -> Tensor:
-        """See MaskedModel; cells must lie behind the prompt."""
-        return _logits(self, codes, stage, condition, cells, guide, self.network(stage).to_logits[stage])
+    def head(self, stage: int) -> nn.Linear:
+        """That of the stage's stream."""
+        return self.network(stage).to_logits[stage]
 
     def features(self, codes: Tensor, stage: int, told: Heard) -> Tensor:
-        """codes [B, K, T] → features of the frames behind the prompt, [B, T − prompt, dim]."""
+        """See Stage."""
         start = 0 if told.seen else told.prompt
         codes, semantic = codes[:, :, start:], told.semantic[:, start:]
         time = torch.full((len(codes),), self.time, device=codes.device)
@@ -206,6 +163,7 @@ class SemanticToAcoustic(nn.Module):
         return network.estimate(network.embedded(codes), time, network.told(semantic, stage), last=last)
 
     def network(self, stage: int) -> "AcousticNetwork":
+        """Which of the two carries out a stage."""
         return self.first if stage == 0 else self.full
 
 
@@ -239,30 +197,6 @@ class AcousticNetwork(nn.Module):
         told [B, T, dim]; valid: bool [B, T], which frames are an item's own.
         """
         return self.diff_estimator(x + self.diff_estimator.cond_mlp(told), t, valid, last)
-
-
-def _logits(
-    model: TextToSemantic | SemanticToAcoustic,
-    codes: Tensor,
-    stage: int,
-    condition: Spoken | Heard | tuple[Spoken, Spoken] | tuple[Heard, Heard],
-    cells: Tensor,
-    guide: tuple[float, float] | None,
-    head: nn.Linear,
-) -> Tensor:
-    """Logits [n, 1, vocab] on the CPU, where the drawing is done; with `guide` of the first half of items."""
-    codes, cells = codes.to(head.weight.device), cells.to(head.weight.device)
-    rows = condition if isinstance(condition, tuple) else (condition,)
-    features = [
-        model.features(own, stage, told).float()
-        for own, told in zip(codes.chunk(len(rows)), rows, strict=True)
-    ]
-    if guide is not None:
-        weight, rescale = guide
-        features = [guided(*features, weight, rescale, over=model.spread)]
-    asked = cells.chunk(len(rows))[: len(features)]
-    scored = [x[own[:, rows[0].prompt :]] for x, own in zip(features, asked, strict=True)]
-    return head(torch.cat(scored).to(head.weight.dtype))[:, None].float().cpu()
 
 
 def _embedded(codes: Tensor, table: nn.Embedding, mask: nn.Embedding) -> Tensor:

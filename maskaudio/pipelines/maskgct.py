@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -204,6 +205,8 @@ def _script(text: str, language: str) -> Iterator[Sentence]:
     if language == "en":
         yield from read_script(text)
         return
+    if tag := _TAG.search(text):
+        raise UsageError(f"{tag.group()}: tags are read in English only")
     held: Sentence | None = None
     for paragraph in paragraphs(text):
         for sentence in sentences(paragraph):
@@ -218,3 +221,6 @@ def _script(text: str, language: str) -> Iterator[Sentence]:
     if held is None:
         raise UsageError("there is nothing to say: the text holds no word that can be spoken")
     yield replace(held, pause=0.0)
+
+
+_TAG = re.compile(r"\[pause\b[^\]]*\]|</?[A-Za-z][^<>]{0,200}>", re.IGNORECASE)

@@ -6,6 +6,7 @@ networks of their own. English numbers and abbreviations are read by our own nor
 
 import ctypes
 import re
+from importlib.util import find_spec
 from string import ascii_uppercase
 from typing import Any
 
@@ -55,10 +56,9 @@ def _spell(text: str, language: str) -> str:
 
 def _espeak(clauses: list[str], language: str) -> list[str]:
     """Each clause in phones without stress."""
-    try:
-        library = espeak.load()
-    except MaskaudioError as error:
-        raise MaskaudioError(f"MaskGCT's phones are espeak-ng's: {error}") from None
+    if find_spec("espeakng_loader") is None:
+        raise MaskaudioError("MaskGCT takes its phones from espeak-ng: pip install 'maskaudio[espeak]'")
+    library = espeak.load()
     with espeak._LOCK:
         if library.espeak_SetVoiceByName(VOICES[language]) != 0:
             raise MaskaudioError(f"espeak-ng has no voice for {language}; install espeakng-loader again")

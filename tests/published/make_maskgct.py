@@ -23,13 +23,13 @@ from maskaudio.decoding.engine import Grid, decode
 from maskaudio.decoding.published import maskgct_plan
 from maskaudio.networks.guidance import guided
 from maskaudio.networks.maskgct import (
-    BATCH,
     AcousticConfig,
     SemanticToAcoustic,
     SemanticToAcousticConfig,
     TextToSemantic,
     TextToSemanticConfig,
 )
+from maskaudio.networks.maskgct_stage import BATCH
 from maskaudio.networks.maskgct_transformer import waves
 from tests.published.maskgct import Recorded
 

@@ -23,12 +23,12 @@ from maskaudio.codec.maskgct_semantic import SemanticCodec, SemanticCodecConfig
 from maskaudio.decoding.plan import Plan
 from maskaudio.decoding.published import maskgct_plan
 from maskaudio.networks.maskgct import (
-    BATCH,
     SemanticToAcoustic,
     SemanticToAcousticConfig,
     TextToSemantic,
     TextToSemanticConfig,
 )
+from maskaudio.networks.maskgct_stage import BATCH
 
 CUT = Path(__file__).parents[1] / "fixtures" / "maskgct"
 ROOT = Path(os.environ["MASKAUDIO_FIXTURES"]) / "maskgct" if "MASKAUDIO_FIXTURES" in os.environ else CUT

@@ -1,7 +1,9 @@
 """MaskGCT's published files: every name at true size, conversion, and what is wrong with damaged ones."""
 
+import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -28,7 +30,7 @@ from maskaudio.networks.maskgct import (
     TextToSemantic,
     TextToSemanticConfig,
 )
-from tests.published.maskgct import tiny_published
+from tests.published.maskgct import arrays, converted, tiny_published
 
 
 def linear(name: str, out: int, into: int, bias: bool = True) -> dict[str, list[int]]:
@@ -215,6 +217,16 @@ def test_what_lies_elsewhere_comes_with_us(tmp_path):
     assert table["config"] == {"ear": "facebook/w2v-bert-2.0", "layers": 17}
     statistics = load_file(tmp_path / "out" / "model.safetensors")
     assert {name: list(t.shape) for name, t in statistics.items()} == {"mean": [1024], "var": [1024]}
+
+
+def test_the_statistics_that_come_with_us_are_the_published_ones():
+    """Digest of the mean and variance in ckpt/wav2vec2bert_stats.pt of Amphion's repository."""
+    ours = load_file(Path(amphion.__file__).with_name(amphion.STATISTICS))
+    data = b"".join(ours[name].numpy().tobytes() for name in ("mean", "var"))
+    assert hashlib.sha256(data).hexdigest().startswith("0bc3f4cfd1fe27ff")
+    recorded = arrays("wav2vec2bert_stats")
+    used = load_file(converted() / "model.safetensors")
+    assert all(torch.equal(used[name], recorded[name]) for name in ("mean", "var"))
 
 
 def changed(path, **tensors):

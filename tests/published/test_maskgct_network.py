@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from maskaudio.networks.guidance import guided
-from maskaudio.networks.maskgct import BATCH, ITEM, AcousticNetwork, Spoken
+from maskaudio.networks.maskgct import AcousticNetwork, Spoken
+from maskaudio.networks.maskgct_stage import BATCH, ITEM
 from maskaudio.networks.maskgct_transformer import waves
 from tests.published.maskgct import (
     arrays,

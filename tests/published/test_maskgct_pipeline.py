@@ -95,6 +95,7 @@ def test_other_languages(model, clip):
         ({"voice": "ada"}, "not a voice by name"),
         ({"language": "zh"}, "en, de, fr, ko"),
         ({"text": "[[həˈloʊ]]"}, "no phonemes"),
+        ({"text": "Tag. [pause 1s] Tag.", "language": "de"}, "English only"),
         ({"text": "?!"}, "nothing to say"),
         ({"text": "?!", "language": "de"}, "nothing to say"),
         ({"voice_text": "?!"}, "no word"),

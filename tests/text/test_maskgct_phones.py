@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-from maskaudio.errors import UsageError
+from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.text.maskgct_phones import phones
 from maskaudio.text.maskgct_symbols import SYMBOLS
 
@@ -45,6 +45,12 @@ def test_numbers_and_abbreviations_are_read_by_our_normaliser():
 def test_nothing_to_say():
     pytest.importorskip("espeakng_loader")
     assert phones("") == [] and phones(" ") == []
+
+
+def test_without_espeak_one_line_says_what_to_do(monkeypatch):
+    monkeypatch.setattr("maskaudio.text.maskgct_phones.find_spec", lambda name: None)
+    with pytest.raises(MaskaudioError, match="pip install 'maskaudio"):
+        phones("hello")
 
 
 @pytest.mark.parametrize("language", ["zh", "ja", "en-gb", "", "xx"])
