@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +22,8 @@ from maskaudio.pipelines.maskgct_model import SEMANTIC_RATE, MaskgctModel, Promp
 from maskaudio.pipelines.saying import Utterance, faded
 from maskaudio.pipelines.tags import provenance
 from maskaudio.text.maskgct_phones import check_language, phones
-from maskaudio.text.script import CLAUSE_PAUSE, PARAGRAPH_PAUSE, SENTENCE_PAUSE, Sentence, read_script
-from maskaudio.text.sentences import paragraphs, sentences, short_enough
+from maskaudio.text.maskgct_script import sentences
+from maskaudio.text.script import Sentence
 
 SLOWEST, FASTEST = 0.3, 3.0  # pace
 WHOLE = 30.0  # seconds of prompt and sentence together: what the model was trained on
@@ -63,14 +62,14 @@ def utterances(
         raise UsageError(f"duration {duration}: give seconds above 0")
     if duration is not None and speed not in (None, 1.0):
         raise UsageError("a duration says how fast to speak: leave out the speed")
-    if not voice or not (voice_text or "").strip():
+    if not (isinstance(voice, str | Path) and str(voice) and (voice_text or "").strip()):
         raise UsageError(
             "MaskGCT speaks in the voice of a clip (--voice) and must know its words (--voice-text)"
         )
     if not Path(voice).is_file():
         raise UsageError(f"voice '{voice}': no such file; MaskGCT takes a clip, not a voice by name")
     language = check_language(language or "en")
-    asked = [(s, phones(s.text, language) if s.text else []) for s in _script(text, language)]
+    asked = [(s, phones(s.text, language) if s.text else []) for s in sentences(text, language)]
     if not any(after for _, after in asked):
         raise UsageError("there is nothing to say: the text holds no word that can be spoken")
     before = phones(voice_text, check_language(voice_language or language))
@@ -196,31 +195,3 @@ def _lengths(
                 f"'{shown}' would take {s:.2f} s; with this clip, MaskGCT says up to {longest:.0f} s at once"
             )
     return frames
-
-
-def _script(text: str, language: str) -> Iterator[Sentence]:
-    """Sentences with their pauses; tags are read in English."""
-    if "[[" in text:
-        raise UsageError("MaskGCT takes no phonemes: write words instead of [[…]]")
-    if language == "en":
-        yield from read_script(text)
-        return
-    if tag := _TAG.search(text):
-        raise UsageError(f"{tag.group()}: tags are read in English only")
-    held: Sentence | None = None
-    for paragraph in paragraphs(text):
-        for sentence in sentences(paragraph):
-            for cut in short_enough(sentence):
-                if held:
-                    yield held
-                held = Sentence(cut, "", CLAUSE_PAUSE)
-            if held:
-                held = replace(held, pause=SENTENCE_PAUSE)
-        if held:
-            held = replace(held, pause=PARAGRAPH_PAUSE)
-    if held is None:
-        raise UsageError("there is nothing to say: the text holds no word that can be spoken")
-    yield replace(held, pause=0.0)
-
-
-_TAG = re.compile(r"\[pause\b[^\]]*\]|</?[A-Za-z][^<>]{0,200}>", re.IGNORECASE)
