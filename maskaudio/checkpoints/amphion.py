@@ -69,20 +69,13 @@ def convert(source: Path, out: Path) -> None:
     sound = _sound(source, out / SOUND, settings)
     semantic = _semantic(source, out / SEMANTIC, settings)
     acoustic = _acoustic(source, out / ACOUSTIC, settings)
-    told, made = sound.config.full, acoustic.config
-    for what, one, other in (
-        ("semantic tokens", text.vocab, semantic.vocab),
-        ("semantic tokens", text.vocab, told.semantic),
-        ("acoustic codes", told.vocab, made.vocab),
-        ("acoustic streams", told.streams, made.streams),
-    ):
-        if one != other:
-            raise MaskaudioError(f"{source}: its networks do not fit each other ({one} and {other} {what})")
+    told = sound.config.full
     steps = (*FIRST_STEPS, *[1] * told.streams)[: told.streams]
     plans = [
         maskgct_plan(counts, temperature=temperature, top_k=likeliest(vocab))
-        for counts, temperature, vocab in zip(
-            (STEPS, steps), TEMPERATURE, (text.vocab, told.vocab), strict=True
+        for counts, temperature, vocab in (
+            (STEPS, TEMPERATURE[0], text.vocab),
+            (steps, TEMPERATURE[1], told.vocab),
         )
     ]
     networks = text, sound, semantic, acoustic

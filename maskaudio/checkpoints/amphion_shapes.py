@@ -108,7 +108,8 @@ def acoustic_shape(shapes: Shapes, settings: Settings | None) -> AcousticCodecCo
     width, layers = shapes.size("model.backbone.embed.weight"), shapes.count("model.backbone.convnext")
     hidden = shapes.size("model.backbone.convnext.0.pwconv1.weight")
     n_fft = shapes.size("model.head.istft.window")
-    hop = math.prod(strides)
+    table = {} if settings is None else settings.of("model.acoustic_codec.decoder", dict)
+    hop = table.get("hop_size", math.prod(strides))  # no tensor tells
     said = {"num_quantizers": streams, "codebook_size": vocab, "codebook_dim": code_dim, "vocos_dim": width}
     said |= {"vocos_intermediate_dim": hidden, "vocos_num_layers": layers, "n_fft": n_fft, "hop_size": hop}
     _check(settings, "acoustic_codec.decoder", said, DECODER_TRAINING, DECODER_FIXED)

@@ -40,7 +40,8 @@ class AcousticCodec(nn.Module):
         super().__init__()
         c = self.config = config
         self.name, self.hash = "", ""  # known when weights are loaded
-        self.sample_rate, self.frame_rate = c.sample_rate, c.sample_rate / c.hop
+        self.frame = math.prod(c.strides)  # samples
+        self.sample_rate, self.frame_rate = c.sample_rate, c.sample_rate / self.frame
         self.streams, self.vocab = c.streams, c.vocab
         self.encoder = AcousticEncoder(c.dim, c.strides, c.latent)
         self.quantizer = FactorisedRVQ(c.streams, c.vocab, c.latent, c.code_dim)
@@ -48,7 +49,7 @@ class AcousticCodec(nn.Module):
 
     def encode(self, wave: Tensor) -> Tensor:
         """wave [B, 1, N] in [-1, 1] at `sample_rate` → codes [B, K, T] int64 (the end is zero-padded)."""
-        return self.whole_frames(F.pad(wave, (0, -wave.shape[-1] % self.config.hop)))
+        return self.whole_frames(F.pad(wave, (0, -wave.shape[-1] % self.frame)))
 
     def whole_frames(self, wave: Tensor) -> Tensor:
         """The same as published: an end that fills no frame is left out."""
@@ -64,7 +65,7 @@ class AcousticCodec(nn.Module):
 
 
 class AcousticEncoder(nn.Module):
-    """wave [B, 1, N] → [B, latent, T], T = N / the product of `strides` where that divides N."""
+    """wave [B, 1, N] → [B, latent, T], T = N / the product of `strides` where it divides N."""
 
     def __init__(self, dim: int, strides: tuple[int, ...], latent: int):
         super().__init__()

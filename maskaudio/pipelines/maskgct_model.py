@@ -15,7 +15,7 @@ from maskaudio.checkpoints.hub import fetch
 from maskaudio.checkpoints.registry import find_model, read_config
 from maskaudio.codec.filter_banks import HEARING_RATE
 from maskaudio.codec.load import load_codec
-from maskaudio.codec.maskgct_acoustic import AcousticCodec
+from maskaudio.codec.maskgct_acoustic import AcousticCodec, AcousticCodecConfig
 from maskaudio.codec.maskgct_semantic import Ear, SemanticCodec, SemanticCodecConfig, load_ear
 from maskaudio.config import from_dict
 from maskaudio.decoding.plan import Plan
@@ -30,6 +30,12 @@ from maskaudio.networks.maskgct import (
 
 SHORTEST, LONGEST = 1.0, 20.0  # seconds of a clip; 3 to 10 are best
 SEMANTIC_RATE = 50  # tokens a second
+SHAPES = {
+    TEXT: TextToSemanticConfig,
+    SOUND: SemanticToAcousticConfig,
+    SEMANTIC: SemanticCodecConfig,
+    ACOUSTIC: AcousticCodecConfig,
+}
 EAR_FILES = ("config.json", "model.safetensors")
 
 
@@ -136,9 +142,19 @@ def _load(model: str, device: str, dtype: torch.dtype) -> MaskgctModel:
     folder = find_model(model, "maskgct")
     table = read_config(folder)
     where = f"{folder}/config.json"
-    config = from_dict(MaskgctConfig, table.get("config"), where)
     plans = from_dict(Companions, {k: table[k] for k in ("semantic", "acoustic") if k in table}, where)
-    streams = read_config(folder / SOUND)["config"]["full"]["streams"]
-    if (len(plans.semantic.stages), len(plans.acoustic.stages)) != (1, streams):
-        raise MaskaudioError(f"{where}: its plans are not for 1 semantic and {streams} acoustic streams")
-    return MaskgctModel(folder.name, folder, device, dtype, config, plans.semantic, plans.acoustic)
+    text, sound, tokens, codec = (
+        from_dict(config, read_config(folder / part).get("config"), f"{folder / part}/config.json")
+        for part, config in SHAPES.items()
+    )
+    for what, *counts in (
+        ("semantic tokens", text.vocab, tokens.vocab, sound.full.semantic),
+        ("acoustic codes", sound.full.vocab, codec.vocab),
+        ("acoustic streams", sound.full.streams, codec.streams, len(plans.acoustic.stages)),
+        ("semantic streams", 1, len(plans.semantic.stages)),
+    ):
+        if len(set(counts)) > 1:
+            told = ", ".join(map(str, counts))
+            raise MaskaudioError(f"{folder}: its networks and plans do not fit ({told} {what})")
+    own = from_dict(MaskgctConfig, table.get("config"), where)
+    return MaskgctModel(folder.name, folder, device, dtype, own, plans.semantic, plans.acoustic)

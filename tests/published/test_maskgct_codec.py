@@ -34,7 +34,7 @@ def test_acoustic_codec(name, part):
     wave, encoded = recorded["wav"][:, None], want["encoder_out"]
     whole = codec.encoder(wave)
     if whole.shape != encoded.shape or not torch.allclose(whole, encoded, atol=1e-3):
-        wave = wave[..., : encoded.shape[-1] * codec.config.hop]  # of its beginning, in whole frames
+        wave = wave[..., : encoded.shape[-1] * codec.frame]  # of its beginning, in whole frames
         assert torch.equal(codec.encode(wave).transpose(1, 2), want["codes"])
     close(codec.encoder(wave), want["encoder_out"])
     codes = codec.whole_frames(wave)
@@ -59,7 +59,7 @@ def test_magnitudes_have_a_limit(name):
 def test_acoustic_codec_is_one_of_ours():
     codec = acoustic_codec()
     assert isinstance(codec, Codec)
-    wave = 0.1 * torch.randn(1, 1, 3 * codec.config.hop - 7, generator=torch.Generator().manual_seed(0))
+    wave = 0.1 * torch.randn(1, 1, 3 * codec.frame - 7, generator=torch.Generator().manual_seed(0))
     codes = codec.encode(wave)
     assert codes.shape == (1, codec.streams, 3) and codes.max() < codec.vocab
     assert codec.decode(codes).shape[-1] >= wave.shape[-1]

@@ -1,5 +1,7 @@
 """MaskGCT from text to sound, on a tiny model of random weights: for plumbing, not for ears."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -125,3 +127,11 @@ def test_clips_that_are_no_voice(model, tmp_path):
 def test_a_folder_that_is_none(tmp_path, clip):
     with pytest.raises(MaskaudioError, match="unknown maskgct model"):
         said(tmp_path / "nowhere", clip)
+
+
+def test_networks_that_do_not_fit_each_other(model, clip, tmp_path):
+    folder = shutil.copytree(model, tmp_path / "model")
+    path = folder / "semantic" / "config.json"
+    path.write_text(path.read_text().replace('"vocab": 64', '"vocab": 65'))
+    with pytest.raises(MaskaudioError, match=r"do not fit .64, 65, 64 semantic tokens"):
+        said(folder, clip)
