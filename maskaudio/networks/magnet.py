@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskaudio.errors import MaskaudioError
+from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.networks.attention import CrossAttention, windowed_attention
 from maskaudio.networks.guidance import guided
 
@@ -109,6 +109,10 @@ class MagnetTransformer(nn.Module):
     def streams_of(self, stage: int) -> range:
         """Every stream has a stage of its own."""
         return range(stage, stage + 1)
+
+    def past(self, frames: int) -> None:
+        """Raise UsageError: it has never gone from left to right."""
+        raise UsageError("MAGNeT does not go from left to right: leave hybrid-seconds out")
 
     def condition(self, told: Tensor, heard: Tensor) -> Texts:
         """told [B, L, dim], heard bool [B, L]: keys and values for every layer, once per request."""

@@ -4,6 +4,7 @@ A set is a published folder with recorded arrays beside it (see its README). Whi
 sizes, is read from the set itself.
 """
 
+import copy
 import functools
 import json
 import os
@@ -31,9 +32,13 @@ def arrays() -> dict[str, Tensor]:
     return load_file(ROOT / "vectors.safetensors")
 
 
-@functools.cache
 def table(name: str) -> dict:
     """A JSON or YAML file of the set."""
+    return copy.deepcopy(_table(name))  # tests change it
+
+
+@functools.cache
+def _table(name: str) -> dict:
     return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))  # JSON is YAML
 
 

@@ -179,7 +179,7 @@ SPOILT = {
     "another text encoder": (MODEL, lambda _, s: s["conditioners"]["description"].update(model="clap"), "t5"),
     "no spans": (MODEL, lambda _, s: s.pop("masking"), "masking.span_len"),
     "a table that is none": (MODEL, lambda _, s: s.update(transformer_lm=3), "transformer_lm"),
-    "a missing tensor": (MODEL, lambda w, _: w.pop("emb.1.weight"), "emb.1.weight"),
+    "a missing tensor": (MODEL, lambda w, _: w.pop("emb.0.weight"), "emb.0.weight"),
     "an unknown tensor": (MODEL, lambda w, _: w.update({"emb.99.weight": torch.zeros(2)}), "emb.99.weight"),
     "a tensor of another shape": (
         MODEL,
@@ -310,6 +310,8 @@ def test_the_published_codecs(rate, ratios):
     settings = table("compression_xp_cfg.yaml")
     settings |= {"sample_rate": rate}
     settings["seanet"] |= {"ratios": list(ratios), "dimension": 128, "n_filters": 64, "lstm": 2}
+    settings["seanet"] |= {"kernel_size": 7, "residual_kernel_size": 3, "last_kernel_size": 7, "compress": 2}
+    settings["seanet"] |= {"n_residual_layers": 1, "dilation_base": 2, "true_skip": True}
     settings["rvq"] |= {"n_q": 4, "bins": 2048}
     config, weights = from_audiocraft(Settings(settings, "published"), state)
     with torch.device("meta"):

@@ -135,9 +135,12 @@ def test_schedules():
     rows = table("schedule.json")
     first = max((row for row in rows if row["i"] == 0), key=lambda row: row["steps"])
     steps = first["steps"]
-    last = next(row for row in rows if (row["steps"], row["i"]) == (steps, steps - 1))
-    low = (last["cfg_coef"] - last["mask_p"] * first["cfg_coef"]) / (1 - last["mask_p"])
-    whole = {"use_sampling": True, "top_p": 1.0, "top_k": 0, "temp": first["temp"] * steps / (steps - 1)}
+    warm, low = 3.0, 1.0  # of one step alone nothing can be told, and nothing depends on it
+    if steps > 1:
+        warm = first["temp"] * steps / (steps - 1)
+        last = next(row for row in rows if (row["steps"], row["i"]) == (steps, steps - 1))
+        low = (last["cfg_coef"] - last["mask_p"] * first["cfg_coef"]) / (1 - last["mask_p"])
+    whole = {"use_sampling": True, "top_p": 1.0, "top_k": 0, "temp": warm}
     whole |= {"max_cfg_coef": first["cfg_coef"], "min_cfg_coef": low}
     for row in rows:
         for name in (found := [key for key in row if key.startswith("num_masked")]):
