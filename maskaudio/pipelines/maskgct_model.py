@@ -99,6 +99,8 @@ class MaskgctModel:
     def ear(self) -> Ear:
         """Waves → what it hears."""
         statistics = read_weights(self.folder)
+        if statistics.keys() != {"mean", "var"}:
+            raise MaskaudioError(f"{self.folder}/model.safetensors: not the mean and variance of features")
         beside = self.folder / self.config.ear
         source = beside if beside.is_dir() else fetch(self.config.ear, EAR_FILES)
         return load_ear(source, self.config.layers, statistics["mean"], statistics["var"], self.device)

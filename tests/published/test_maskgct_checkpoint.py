@@ -18,8 +18,8 @@ from maskaudio.checkpoints.amphion_shapes import (
     sound_shape,
     text_shape,
 )
+from maskaudio.checkpoints.convert import convert
 from maskaudio.checkpoints.folder import check_tensors
-from maskaudio.checkpoints.hub import convert
 from maskaudio.codec.maskgct_acoustic import AcousticCodec, AcousticCodecConfig
 from maskaudio.codec.maskgct_semantic import SemanticCodec, SemanticCodecConfig
 from maskaudio.errors import MaskaudioError

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from maskaudio.audio import Audio
-from maskaudio.checkpoints.hub import convert
+from maskaudio.checkpoints.convert import convert
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.pipelines import maskgct
 from maskaudio.pipelines.maskgct_model import load
