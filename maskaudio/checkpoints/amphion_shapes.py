@@ -66,7 +66,7 @@ def text_shape(shapes: Shapes, settings: Settings | None) -> TextToSemanticConfi
     """The first network. Raises MaskaudioError where tensors are missing or settings say something else."""
     vocab, dim = shapes.size("cond_emb.weight"), shapes.size("cond_emb.weight", 1)
     layers = shapes.count("diff_estimator.layers")
-    heads = _heads(settings, "t2s_model")
+    heads = _setting(settings, "t2s_model", "num_heads", HEADS)
     said = {"hidden_size": dim, "num_layers": layers, "cond_codebook_size": vocab}
     _check(settings, "t2s_model", said, TRAINING, {"use_phone_cond": True})
     return TextToSemanticConfig(vocab, shapes.size("phone_emb.weight"), dim, layers, heads)
@@ -80,7 +80,9 @@ def sound_shape(shapes: Shapes, settings: Settings | None, which: str) -> Acoust
     layers = shapes.count("diff_estimator.layers")
     said = {"num_quantizer": streams, "hidden_size": dim, "num_layers": layers, "codebook_size": vocab}
     _check(settings, table, said | {"cond_codebook_size": semantic}, TRAINING)
-    return AcousticConfig(streams, vocab, semantic, dim, layers, _heads(settings, table))
+    return AcousticConfig(
+        streams, vocab, semantic, dim, layers, _setting(settings, table, "num_heads", HEADS)
+    )
 
 
 def semantic_shape(shapes: Shapes, settings: Settings | None) -> SemanticCodecConfig:
@@ -108,8 +110,7 @@ def acoustic_shape(shapes: Shapes, settings: Settings | None) -> AcousticCodecCo
     width, layers = shapes.size("model.backbone.embed.weight"), shapes.count("model.backbone.convnext")
     hidden = shapes.size("model.backbone.convnext.0.pwconv1.weight")
     n_fft = shapes.size("model.head.istft.window")
-    table = {} if settings is None else settings.of("model.acoustic_codec.decoder", dict)
-    hop = table.get("hop_size", math.prod(strides))  # no tensor tells
+    hop = _setting(settings, "acoustic_codec.decoder", "hop_size", math.prod(strides))  # no tensor tells
     said = {"num_quantizers": streams, "codebook_size": vocab, "codebook_dim": code_dim, "vocos_dim": width}
     said |= {"vocos_intermediate_dim": hidden, "vocos_num_layers": layers, "n_fft": n_fft, "hop_size": hop}
     _check(settings, "acoustic_codec.decoder", said, DECODER_TRAINING, DECODER_FIXED)
@@ -128,10 +129,13 @@ def acoustic_shape(shapes: Shapes, settings: Settings | None) -> AcousticCodecCo
     )
 
 
-def _heads(settings: Settings | None, table: str) -> int:
-    if settings is None or "num_heads" not in settings.of(f"model.{table}", dict):
-        return HEADS
-    return settings.of(f"model.{table}.num_heads", int)
+def _setting(settings: Settings | None, table: str, name: str, usual: int) -> int:
+    """A whole number of 1 or more; the usual one where nothing is said."""
+    if settings is None or name not in settings.of(f"model.{table}", dict):
+        return usual
+    if (found := settings.of(f"model.{table}.{name}", int)) < 1:
+        raise MaskaudioError(f"{settings.where}: 'model.{table}.{name}' is {found}")
+    return found
 
 
 def _check(

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from maskaudio.errors import MaskaudioError
 from maskaudio.networks.attention import check_heads, rotary_table, rotate
 
 FLOOR = 1e-6  # under the mean square that a norm divides by
@@ -26,6 +27,8 @@ class TimedConfig:
 
     def __post_init__(self) -> None:
         check_heads(self.dim, self.heads)
+        if self.layers < 1:
+            raise MaskaudioError(f"layers: {self.layers}, there must be one or more")
 
 
 class TimedTransformer(nn.Module):
@@ -118,7 +121,7 @@ class GatedFeedForward(nn.Module):
 def waves(t: Tensor, dim: int) -> Tensor:
     """Times [B] as sines and cosines [B, dim] of dim / 2 frequencies, 1 down to 1 / SLOWEST."""
     half = dim // 2
-    step = math.log(SLOWEST) / (half - 1)
+    step = math.log(SLOWEST) / max(1, half - 1)
     angle = t.float()[:, None] * torch.exp(-step * torch.arange(half, device=t.device).float())
     return torch.cat([angle.sin(), angle.cos()], -1)
 
