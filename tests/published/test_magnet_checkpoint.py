@@ -4,11 +4,14 @@ import json
 import os
 import pickle
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from maskaudio.checkpoints import audiocraft
 from maskaudio.checkpoints.audiocraft import check_name, magnet, published_name, source_name
@@ -135,6 +138,27 @@ def test_a_pickle_that_wants_to_run_something_is_refused_and_nothing_is_run(
     torch.save(checkpoint, published / name, pickle_protocol=protocol)
     line = refused(published, tmp_path / "model")
     assert "refused" in line and not mark.exists()
+
+
+@given(
+    place=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255), name=st.sampled_from([MODEL, CODEC])
+)
+@settings(max_examples=25, deadline=None)
+def test_a_damaged_pickle_is_one_line_or_harmless(tmp_path_factory, place, byte, name):
+    """Its checksum is right: it was written so."""
+    folder = tmp_path_factory.mktemp("damaged")
+    for whole in (MODEL, CODEC):
+        shutil.copyfile(ROOT / whole, folder / whole)
+    with zipfile.ZipFile(ROOT / name) as old, zipfile.ZipFile(folder / name, "w") as new:
+        for entry in old.namelist():
+            data = bytearray(old.read(entry))
+            if entry.endswith("data.pkl"):
+                data[int(place * len(data))] = byte
+            new.writestr(entry, bytes(data))
+    try:
+        convert(folder, folder / "model")
+    except MaskaudioError as error:
+        assert "\n" not in str(error) and not (folder / "model").exists()
 
 
 def test_a_bare_pickle_is_not_read(published, tmp_path):
