@@ -39,7 +39,8 @@ class Contestant:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.stdin.close()
+        with suppress(OSError):  # one that has ended may not have read all
+            self.process.stdin.close()
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:
