@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from maskaudio.errors import UsageError
 
 NONCOMMERCIAL = "CC-BY-NC-4.0"
+TEXT_ENCODER_FILES = ("config.json", "tokenizer.json", "model.safetensors")
+EAR_FILES = ("config.json", "model.safetensors")
 MAGNET_FILES = ("state_dict.bin", "compression_state_dict.bin")
 MASKGCT_FILES = (
     "semantic_codec/model.safetensors",
@@ -49,7 +51,7 @@ PUBLISHED = {
             "MaskGCT, speech in the voice of a clip, by Amphion",
             MASKGCT_FILES,
             8.9,
-            1_645_214_482,
+            1_645_214_226,
         ),
     )
 }

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from maskaudio.checkpoints.catalogue import NONCOMMERCIAL, published, slug
+from maskaudio.checkpoints.catalogue import EAR_FILES, NONCOMMERCIAL, TEXT_ENCODER_FILES, published, slug
 from maskaudio.checkpoints.convert import convert
 from maskaudio.checkpoints.registry import home, local_folder, read_config
 from maskaudio.errors import MaskaudioError
@@ -34,15 +34,11 @@ def _fetch_companion(folder: Path) -> None:
     """Fetch what the model in `folder` stands on: a text encoder, or an ear, where it is not within it."""
     table = read_config(folder)
     if table["kind"] == "magnet":
-        from maskaudio.text.t5 import FILES
-
-        name = table["text"]
+        name, files = table["text"], TEXT_ENCODER_FILES
     else:
-        from maskaudio.pipelines.maskgct_model import EAR_FILES as FILES
-
-        name = table["config"]["ear"]
+        name, files = table["config"]["ear"], EAR_FILES
     if not (folder / name).is_dir():
-        fetch(name, FILES)
+        fetch(name, files)
 
 
 def fetch(repository: str, files: tuple[str, ...]) -> Path:

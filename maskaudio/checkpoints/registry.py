@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from maskaudio.checkpoints.catalogue import PUBLISHED, REFUSED, slug, unslug
+from maskaudio.checkpoints.catalogue import PUBLISHED, REFUSED, published, slug, unslug
 from maskaudio.errors import MaskaudioError, UsageError
 
 FORMAT = 1
@@ -40,6 +40,7 @@ def find_model(name: str | Path, kind: str, *others: str) -> Path:
     kinds = (kind, *others)
     folder = local_folder(str(name)) or Path(name)
     if not folder.is_dir() and str(name) in (*PUBLISHED, *REFUSED):
+        _check_kind(name, published(str(name)).kind, kinds)  # before gigabytes are fetched
         from maskaudio.checkpoints.hub import pull
 
         folder = pull(str(name))
@@ -47,10 +48,22 @@ def find_model(name: str | Path, kind: str, *others: str) -> Path:
         known = [info.name for info in list_models() if info.kind in kinds]
         there = f"there is: {', '.join(known)}" if known else f"no {kind} model is installed"
         raise UsageError(f"unknown {kind} model '{name}' ({there}; or give the path of a model folder)")
-    found = read_config(folder).get("kind")
-    if found not in kinds:
-        raise UsageError(f"'{name}' is a {found} model, a {kind} model is needed")
+    _check_kind(name, read_config(folder).get("kind"), kinds)
     return folder
+
+
+def kind_of(name: str | Path, *kinds: str) -> str:
+    """Which of `kinds` a model is; nothing is fetched. Raises UsageError as `find_model` does."""
+    if not local_folder(str(name)) and str(name) in PUBLISHED:
+        found = PUBLISHED[str(name)].kind
+        _check_kind(name, found, kinds)
+        return found
+    return read_config(find_model(name, *kinds))["kind"]
+
+
+def _check_kind(name: str | Path, found: object, kinds: tuple[str, ...]) -> None:
+    if found not in kinds:
+        raise UsageError(f"'{name}' is a {found} model, a {kinds[0]} model is needed")
 
 
 def local_folder(name: str) -> Path | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from maskaudio.checkpoints.catalogue import unslug
 from maskaudio.checkpoints.folder import build
 from maskaudio.checkpoints.registry import read_config
 from maskaudio.codec.load import load_codec
@@ -109,7 +110,7 @@ def load_magnet(folder: Path, device: str = "cpu", dtype: str | None = None) -> 
     c, plan = network.config, companions.plan
     if c.vocab != codec.vocab or not len(plan.stages) == c.streams <= codec.streams:
         raise MaskaudioError(f"{folder}/config.json: streams of plan, network and codec do not fit")
-    return MagnetModel(folder.name, network, codec, _place(folder, companions.text), plan)
+    return MagnetModel(unslug(folder.name), network, codec, _place(folder, companions.text), plan)
 
 
 def _place(folder: Path, name: str) -> str:

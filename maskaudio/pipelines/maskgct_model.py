@@ -10,6 +10,7 @@ from torch import Tensor
 
 from maskaudio.audio import Audio, plausible_rate, read_audio, resample
 from maskaudio.checkpoints.amphion import ACOUSTIC, PART, SEMANTIC, SOUND, TEXT, MaskgctConfig
+from maskaudio.checkpoints.catalogue import EAR_FILES, unslug
 from maskaudio.checkpoints.folder import build, read_weights
 from maskaudio.checkpoints.hub import fetch
 from maskaudio.checkpoints.registry import find_model, read_config
@@ -36,7 +37,6 @@ SHAPES = {
     SEMANTIC: SemanticCodecConfig,
     ACOUSTIC: AcousticCodecConfig,
 }
-EAR_FILES = ("config.json", "model.safetensors")
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,4 +159,5 @@ def _load(model: str, device: str, dtype: torch.dtype) -> MaskgctModel:
             told = ", ".join(map(str, counts))
             raise MaskaudioError(f"{folder}: its networks and plans do not fit ({told} {what})")
     own = from_dict(MaskgctConfig, table.get("config"), where)
-    return MaskgctModel(folder.name, folder, device, dtype, own, plans.semantic, plans.acoustic)
+    name = unslug(folder.name)
+    return MaskgctModel(name, folder, device, dtype, own, plans.semantic, plans.acoustic)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from maskaudio.audio import Audio
-from maskaudio.checkpoints.registry import find_model, read_config
+from maskaudio.checkpoints.registry import find_model, kind_of
 from maskaudio.checkpoints.voices import read_voice_notes, voice_files
 from maskaudio.checks import check_seed, pick_seeds
 from maskaudio.decoding.engine import Progress
@@ -139,7 +139,7 @@ def utterances(
 
 def is_published(model: str | Path) -> bool:
     """Whether a model is a published one, MaskGCT. Raises UsageError for one that does not speak."""
-    return read_config(find_model(model, "speech", "maskgct"))["kind"] == "maskgct"
+    return kind_of(model, "speech", "maskgct") == "maskgct"
 
 
 def _asked(

@@ -13,7 +13,7 @@ _VOICES = {"en-us": b"en-us", "en-gb": b"en"}
 _SYNCHRONOUS, _DO_NOT_EXIT = 2, 0x8000
 _UTF8, _IPA_TIED = 1, 0x02 | 0x80 | ord("^") << 8
 _CLAUSE = re.compile(r"\s*([,.!?;:]+)(?=\s|$)\s*")
-_LOCK = threading.Lock()  # the library speaks with one voice at a time
+LOCK = threading.Lock()  # the library speaks with one voice at a time
 
 
 def read(text: str, language: str) -> str:
@@ -22,7 +22,7 @@ def read(text: str, language: str) -> str:
     A space at either end stays. Raises MaskaudioError where the extra `espeak` is not installed.
     """
     library = load()
-    with _LOCK:
+    with LOCK:
         if library.espeak_SetVoiceByName(_VOICES[language]) != 0:
             raise MaskaudioError(f"espeak-ng has no voice for {language}; install espeakng-loader again")
         clauses = _CLAUSE.split(text)

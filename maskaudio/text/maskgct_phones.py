@@ -59,7 +59,7 @@ def _espeak(clauses: list[str], language: str) -> list[str]:
     if find_spec("espeakng_loader") is None:
         raise MaskaudioError("MaskGCT takes its phones from espeak-ng: pip install 'maskaudio[espeak]'")
     library = espeak.load()
-    with espeak._LOCK:
+    with espeak.LOCK:
         if library.espeak_SetVoiceByName(VOICES[language]) != 0:
             raise MaskaudioError(f"espeak-ng has no voice for {language}; install espeakng-loader again")
         return [_words(_read(library, clause)) if clause else "" for clause in clauses]

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from maskaudio.checkpoints.catalogue import TEXT_ENCODER_FILES
 from maskaudio.checkpoints.hub import fetch
 from maskaudio.compat import load_torchaudio
 from maskaudio.errors import MaskaudioError
 
-FILES = ("config.json", "tokenizer.json", "model.safetensors")
 PAD = 0
 
 
@@ -51,7 +51,7 @@ def load_t5(name: str, device: str = "cpu") -> T5:
     """
     from tokenizers import Tokenizer
 
-    folder = Path(name) if Path(name).is_dir() else fetch(name, FILES)
+    folder = Path(name) if Path(name).is_dir() else fetch(name, TEXT_ENCODER_FILES)
     try:
         tokeniser = Tokenizer.from_file(str(folder / "tokenizer.json"))
     except Exception as error:  # tokenizers raises nothing narrower
