@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from maskaudio.checkpoints.catalogue import unslug
-from maskaudio.checkpoints.catalogue import unslug
 from maskaudio.checkpoints.folder import build
 from maskaudio.checkpoints.registry import read_config
 from maskaudio.codec.load import load_codec
