@@ -53,7 +53,6 @@ USUAL = {
     "qk_layer_norm": False,
     "qk_layer_norm_cross": False,
     "kv_repeat": 1,
-    "q_modeling": None,
 }
 TRAINING = (  # what does not change what the network says, or is overruled when it is loaded
     "dropout",
@@ -69,6 +68,7 @@ TRAINING = (  # what does not change what the network says, or is overruled when
     "depthwise_init",
     "zero_bias_init",
     "two_step_cfg",
+    "q_modeling",
     "cross_attention",
     "compression_model_framerate",
     "segment_duration",
@@ -102,9 +102,8 @@ def convert(source: Path, out: Path) -> None:
     config, weights = read_codec(source / CODEC)
     if not (source / MODEL).is_file():
         return _save_codec(out, config, weights, name)
-    codec = f"encodec-{config.sample_rate // 1000}khz"
-    _save_codec(out / codec, config, weights, name)
-    _convert_model(source / MODEL, out, name, codec, config.sample_rate / math.prod(config.ratios))
+    _save_codec(out / _codec_name(config), config, weights, name)
+    _convert_model(source / MODEL, out, name, config)
 
 
 def check_name(name: str) -> None:
@@ -132,17 +131,13 @@ def magnet(settings: Settings, state: Any, frame_rate: float) -> tuple[MagnetCon
     if (kind := settings["lm_model"]) != "transformer_lm_magnet":
         raise MaskaudioError(f"{settings.where}: a model of kind '{kind}', not MAGNeT")
     settings.check("transformer_lm", FIXED, USUAL, (*SHAPE.values(), "hidden_scale", *TRAINING))
-    for name, want in {
-        "codebooks_pattern.modeling": "parallel",
-        "fuser.cross": ["description"],
-        "fuser.sum": [],
-        "fuser.prepend": [],
-        "fuser.input_interpolate": [],
-        "fuser.cross_attention_pos_emb": False,
-        "conditioners.description.model": "t5",
-        "conditioners.description.t5.normalize_text": False,
-    }.items():
-        settings.require(name, want)
+    settings.require("codebooks_pattern.modeling", "parallel")
+    heard = {"cross": ["description"], "sum": [], "prepend": [], "input_interpolate": []}
+    usual = {"cross_attention_pos_emb": False}
+    settings.check("fuser", heard, usual, ("cross_attention_pos_emb_scale",))
+    settings.require("conditioners.description.model", "t5")
+    usual = {"normalize_text": False, "finetune": False}
+    settings.check("conditioners.description.t5", {}, usual, ("name", "word_dropout", "autocast_dtype"))
     weights = Weights(state, settings.where)
     told = weights.take("condition_provider.conditioners.description.output_proj.weight")
     shape = {ours: settings[f"transformer_lm.{theirs}"] for ours, theirs in SHAPE.items()}
@@ -181,9 +176,11 @@ def read_codec(path: Path) -> tuple[SeanetConfig, dict[str, Tensor]]:
     return from_audiocraft(*_parsed(table, path))
 
 
-def _convert_model(path: Path, out: Path, name: str, codec: str, frame_rate: float) -> None:
+def _convert_model(path: Path, out: Path, name: str, codec: SeanetConfig) -> None:
     settings, state = _parsed(read_pickle(path), path)
-    config, weights = magnet(settings, state, frame_rate)
+    rate = codec.sample_rate / math.prod(codec.ratios)
+    config, weights = magnet(settings, state, rate)
+    what = f"{config.frames / rate:g} s of sound at {codec.sample_rate / 1000:g} kHz"
     plan = magnet_plan(
         (20, *[10] * (config.streams - 1)),  # as audiocraft's MAGNeT.set_generation_params has it
         span_length=settings.of("masking.span_len", int),
@@ -195,10 +192,14 @@ def _convert_model(path: Path, out: Path, name: str, codec: str, frame_rate: flo
         weights,
         compact=False,
         plan=to_dict(plan),
-        codec=codec,
+        codec=_codec_name(codec),
         text=settings.of("conditioners.description.t5.name", str),
-        about=_about(f"MAGNeT, {config.frames / frame_rate:g} s, by Meta", weights, name),
+        about=_about(f"MAGNeT, text to {what}, by Meta", weights, name),
     )
+
+
+def _codec_name(config: SeanetConfig) -> str:
+    return f"encodec-{config.sample_rate // 1000}khz"
 
 
 def _save_codec(out: Path, config: SeanetConfig, weights: dict[str, Tensor], name: str) -> None:

@@ -47,19 +47,24 @@ FIXED = {  # what xp.cfg must say beside that
     "rvq": {},
 }
 USUAL = {
-    "encodec": {"renormalize": False, "renorm": False},
+    "encodec": {"renormalize": False},
     "seanet": {"disable_norm_outer_blocks": 0, "encoder": {}},
     "rvq": {},
 }
-TRAINING = {  # how the quantiser learnt
-    "q_dropout",
-    "decay",
-    "kmeans_init",
-    "kmeans_iters",
-    "threshold_ema_dead_code",
-    "orthogonal_reg_weight",
-    "orthogonal_reg_active_codes_only",
-    "orthogonal_reg_max_codes",
+OTHERS = {  # what it may say as it likes: what is read elsewhere, and how the quantiser learnt
+    "encodec": {"causal", "renorm"},
+    "seanet": {"decoder", "true_skip"},
+    "rvq": {
+        "n_q",
+        "q_dropout",
+        "decay",
+        "kmeans_init",
+        "kmeans_iters",
+        "threshold_ema_dead_code",
+        "orthogonal_reg_weight",
+        "orthogonal_reg_active_codes_only",
+        "orthogonal_reg_max_codes",
+    },
 }
 DECODER = {"trim_right_ratio": 1.0, "final_activation": None, "final_activation_params": None}
 LEARNING = r".*codebook\.(inited|cluster_size|embed_avg)"  # what training kept of each codebook
@@ -70,15 +75,13 @@ def from_audiocraft(settings: Settings, state: Any) -> tuple[SeanetConfig, dict[
     if (kind := settings["compression_model"]) != "encodec":
         raise MaskaudioError(f"{settings.where}: a compression model of kind '{kind}', not EnCodec")
     for table in FIXED:
-        own = {names[0].removeprefix(f"{table}.") for names in SHAPE.values() if names[0].startswith(table)}
-        own |= {"seanet": {"decoder", "true_skip"}, "rvq": {"n_q", *TRAINING}, "encodec": {"causal"}}[table]
-        settings.check(table, FIXED[table], USUAL[table], own)
+        read = {names[0].removeprefix(f"{table}.") for names in SHAPE.values() if names[0].startswith(table)}
+        settings.check(table, FIXED[table], USUAL[table], read | OTHERS[table])
     settings.check("seanet.decoder", {}, DECODER, ())
     shape = {ours: settings[theirs] for ours, (theirs, _) in SHAPE.items()}
     shape |= {"streams": settings["rvq.n_q"], "true_skip": settings["seanet.true_skip"]}
-    return _codec(
-        shape, Weights(state, settings.where), lambda name: name, "quantizer.vq.layers.{}._codebook"
-    )
+    weights = Weights(state, settings.where)
+    return _codec(shape, weights, lambda name: name, "quantizer.vq.layers.{}._codebook")
 
 
 def from_transformers(folder: Path) -> tuple[SeanetConfig, dict[str, Tensor]]:

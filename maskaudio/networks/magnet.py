@@ -62,8 +62,6 @@ class Texts:
 class MagnetNetwork(nn.Module):
     """States of a text encoder → `Texts`; and the masked transformer that is told them."""
 
-    ranker = None  # nothing chooses among candidates
-
     def __init__(self, config: MagnetConfig):
         super().__init__()
         self.config = config
@@ -94,8 +92,6 @@ class MagnetNetwork(nn.Module):
 
 class MagnetTransformer(nn.Module):
     """Codes [B, K, T] with masked cells (token `vocab`) → logits of the stream of one stage."""
-
-    critic = None  # nothing doubts what is filled
 
     def __init__(self, config: MagnetConfig):
         super().__init__()

@@ -24,7 +24,7 @@ from maskaudio.codec.load import load_codec
 from maskaudio.codec.seanet import SeanetCodec
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.networks.magnet import MagnetNetwork
-from tests.published.magnet import ROOT, converted, network, table
+from tests.published.magnet import CUT, ROOT, converted, network, table
 
 MODEL, CODEC = "state_dict.bin", "compression_state_dict.bin"
 
@@ -55,6 +55,13 @@ def refused(source: Path, out: Path, kind: type = MaskaudioError) -> str:
     line = str(caught.value)
     assert line and "\n" not in line
     return line
+
+
+def test_the_set_is_whole():
+    """Where a full set is asked for, a file that is missing fails instead of being passed over."""
+    more = () if ROOT == CUT else ("fp16/state_dict.bin",)
+    for name in (MODEL, CODEC, *more, "t5/model.safetensors", "redirect/encodec_hf/model.safetensors"):
+        assert (ROOT / name).is_file(), name
 
 
 def test_a_folder_says_what_it_is():
