@@ -74,9 +74,9 @@ def load_encoder(folder: Path) -> Any:
     transformers.logging.disable_progress_bar()
     try:
         encoder = transformers.T5EncoderModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            folder, local_files_only=True, use_safetensors=True
         )
     except Exception as error:  # of files, of settings, of shapes; each has its own
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise MaskaudioError(f"{folder}: not a whole T5 text encoder ({why})") from None
-    return encoder.eval().requires_grad_(False)
+    return encoder.float().eval().requires_grad_(False)
