@@ -118,7 +118,8 @@ class Making(Delivering):
         None
     )
     guidance: Annotated[
-        float | None, options.option("--guidance", help="How closely to follow the words; 1 = no guidance.")
+        str | None,
+        options.option("--guidance", help="How closely to follow the words, or per stage: 3,1,1,1; 1 = not."),
     ] = None
     temperature: options.Temperature = None
     top_p: options.TopP = None
@@ -204,7 +205,8 @@ class Making(Delivering):
 
         ways = ("model", "negative", "candidates", "rescore", "rescore_weight", "dtype")
         told = {k: getattr(self, k) for k in (*ways, *(f.name for f in fields(Changes)))}
-        return super().settings() | told | {"steps": parse_steps(self.steps)}
+        told |= {"steps": per_stage("steps", self.steps, int)}
+        return super().settings() | told | {"guidance": per_stage("guidance", self.guidance, float)}
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -230,12 +232,12 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     return expanded
 
 
-def parse_steps(value: str | None) -> int | list[int] | None:
-    """A number of steps, or one for every stage. Raises UsageError for anything else."""
+def per_stage(name: str, value: str | None, kind: type) -> Any:
+    """A number, or a list of one for every stage. Raises UsageError for anything else."""
     if value is None:
         return None
     try:
-        numbers = [int(part) for part in value.split(",")]
+        numbers = [kind(part) for part in value.split(",")]
     except ValueError:
-        raise UsageError(f"--steps {value}: expected a number, or one per stage such as 8,2,1,1") from None
+        raise UsageError(f"--{name} {value}: expected a number, or one per stage such as 8,2,1,1") from None
     return numbers if "," in value else numbers[0]

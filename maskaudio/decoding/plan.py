@@ -141,12 +141,13 @@ class Changes:
     """What a user asks of a model's own plan; None leaves that as it is.
 
     steps: see `split_steps`. guidance goes to every stage that is guided in the plan (to the first where none
-    is); temperature scales that of every stage that draws. span: frames masked and revealed together. The
-    others are for every stage, see `StagePlan` and `Plan`. Raises UsageError for what makes no sense.
+    is), of a sequence one number to every stage; temperature scales that of every stage that draws. span:
+    frames masked and revealed together. The others are for every stage, see `StagePlan` and `Plan`. Raises
+    UsageError for what makes no sense.
     """
 
     steps: int | Sequence[int] | None = None
-    guidance: float | None = None
+    guidance: float | Sequence[float] | None = None
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
@@ -161,7 +162,8 @@ class Changes:
     space: str | None = None
 
     def __post_init__(self) -> None:
-        in_range("guidance", self.guidance, 0.0, 100.0)
+        for weight in self.guidance if isinstance(self.guidance, Sequence) else (self.guidance,):
+            in_range("guidance", weight, 0.0, 100.0)
         in_range("temperature", self.temperature, 0.0, 10.0)
         in_range("top-p", self.top_p, 1e-3, 1.0)
         in_range("top-k", self.top_k, 0, 1 << 20)
@@ -179,7 +181,10 @@ def make_plan(plan: Plan, changes: Changes) -> Plan:
     if (weight := changes.guidance) is not None:
         guided = [s.guidance != 1.0 for s in stages]
         guided = guided if any(guided) else [True] + [False] * (len(stages) - 1)
-        stages = tuple(replace(s, guidance=weight) if g else s for s, g in zip(stages, guided, strict=True))
+        weights = weight if isinstance(weight, Sequence) else [weight if g else 1.0 for g in guided]
+        if len(weights) != len(stages):
+            raise UsageError(f"guidance {','.join(f'{w:g}' for w in weights)}: give {len(stages)} numbers")
+        stages = tuple(replace(s, guidance=w) for s, w in zip(stages, weights, strict=True))
     if (times := changes.temperature) is not None:
         stages = tuple(
             s

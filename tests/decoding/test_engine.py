@@ -112,6 +112,10 @@ def test_what_the_user_asks_for_replaces_the_models_own():
     changed = make_plan(mine, Changes(steps=32, guidance=1.5, temperature=2.0, top_p=0.5, span=4))
     assert changed.steps == 32 and changed.span_length == 4
     assert [s.guidance for s in changed.stages] == [1.5, 1, 1, 1, 1, 1]
+    each = make_plan(mine, Changes(guidance=[4.0, 2.0, 1.0, 1.0, 1.0, 1.0]))
+    assert [s.guidance for s in each.stages] == [4, 2, 1, 1, 1, 1]
+    with pytest.raises(UsageError, match="give 6 numbers"):
+        make_plan(mine, Changes(guidance=[4.0, 1.0]))
     assert changed.stages[1].temperature == 2 * mine.stages[1].temperature
     assert make_plan(mine, Changes()) == mine
     other = make_plan(mine, Changes(sampler="entropy", schedule="linear", course="up", rescale=0.7))
