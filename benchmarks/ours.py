@@ -101,9 +101,10 @@ class Magnet(Ours):
         self.config = MagnetConfig(streams=4, vocab=2048, text_dim=768, frames=500, **size)
         torch.manual_seed(0)
         self.network = MagnetNetwork(self.config).eval()
-        words = torch.tensor([[True] * 16, [False] * 16])
+        words = torch.ones(1, 16, dtype=torch.bool)
         with torch.inference_mode():
-            self.condition = self.network.condition(torch.randn(2, 16, 768), words)
+            told = self.network.condition(torch.randn(1, 16, 768), words)
+            self.condition = self.network.transformer.join(told, self.network.nothing(1))
 
     @torch.inference_mode()
     def step(self, number: int, stage: int = 0) -> float:

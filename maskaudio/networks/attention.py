@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from maskaudio.errors import MaskaudioError
 
+SMALLEST_BLOCK = 32  # frames that ask together: less and products get too small, more and too much is in vain
+
 
 class SelfAttention(nn.Module):
     """Multi-head self-attention, [B, T, dim] → [B, T, dim]."""
@@ -92,31 +94,29 @@ def windowed_attention(
     q, k, v [B, H, T, D] → [B, H, T, D]. Cost and memory grow with T·window, not T².
     """
     batch, _heads, frames, _width = q.shape
-    block = 2 * window
+    block = min(frames, max(SMALLEST_BLOCK, window))
     short = -frames % block
     blocks = (frames + short) // block
     seen = block + 2 * window
 
-    def blocked(x: Tensor) -> Tensor:  # [B, H, T, D] → [B, H, blocks, seen, D]
-        return F.pad(x, (0, 0, window, window + short)).unfold(2, seen, block).transpose(-1, -2)
+    def blocked(x: Tensor) -> Tensor:  # [B, H, T, D] → [B · blocks, H, seen, D]
+        parts = F.pad(x, (0, 0, window, window + short)).unfold(2, seen, block)
+        return parts.permute(0, 2, 1, 4, 3).flatten(0, 1)
 
-    q = F.pad(q, (0, 0, 0, short)).unflatten(2, (blocks, block))
+    asking = F.pad(q, (0, 0, 0, short)).unflatten(2, (blocks, block)).transpose(1, 2).flatten(0, 1)
     at = torch.arange(block, device=q.device)[:, None]
     to = torch.arange(seen, device=q.device)[None, :] - window
     near = (to - at).abs() <= window
     if causal:
         near &= to <= at
     place = torch.arange(blocks, device=q.device)[:, None, None] * block + to
-    inside = (place >= 0) & (place < frames)  # [blocks, 1, seen]
-    allowed = near & inside
-    allowed = allowed.expand(batch, 1, blocks, block, seen)
+    allowed = (near & (place >= 0) & (place < frames)).expand(batch, blocks, block, seen)
     if valid is not None:
-        keys = F.pad(valid, (window, window + short)).unfold(1, seen, block)
-        allowed = allowed & keys[:, None, :, None, :]
+        allowed = allowed & F.pad(valid, (window, window + short)).unfold(1, seen, block)[:, :, None]
     # a padded query row may see nothing: let it see itself, its output is cut off below
-    allowed = allowed | (to == at)
-    y = F.scaled_dot_product_attention(q, blocked(k), blocked(v), attn_mask=allowed)
-    return y.flatten(2, 3)[:, :, :frames]
+    allowed = (allowed | (to == at)).flatten(0, 1)[:, None]
+    y = F.scaled_dot_product_attention(asking, blocked(k), blocked(v), attn_mask=allowed)
+    return y.unflatten(0, (batch, blocks)).transpose(1, 2).flatten(2, 3)[:, :, :frames]
 
 
 def check_heads(dim: int, heads: int) -> None:

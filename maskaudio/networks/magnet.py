@@ -1,6 +1,6 @@
 """The network of MAGNeT (arXiv 2401.04577) as audiocraft 1.3 has it: a grid with holes, a text → logits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -41,10 +41,15 @@ class MagnetConfig:
 
 @dataclass(frozen=True)
 class Texts:
-    """What texts say to every layer: keys and values [2, B, H, L, D] a layer, and which of L count [B, L]."""
+    """What texts say to every layer: keys and values [2, B, H, L, D] a layer, and which of L count [B, L].
+
+    silent: how many items there are behind these B that are told nothing. Cross-attention adds exactly 0 to
+    them, and is not asked.
+    """
 
     memory: tuple[Tensor, ...]
     valid: Tensor
+    silent: int = 0
 
     def split(self, first: int) -> tuple["Texts", "Texts"]:
         """The first `first` items, and the rest."""
@@ -56,7 +61,7 @@ class Texts:
         """The same of `length` states, those added not counting."""
         more = length - self.valid.shape[1]
         memory = tuple(F.pad(m, (0, 0, 0, more)) for m in self.memory)
-        return Texts(memory, F.pad(self.valid, (0, more)))
+        return Texts(memory, F.pad(self.valid, (0, more)), self.silent)
 
 
 class MagnetNetwork(nn.Module):
@@ -86,8 +91,9 @@ class MagnetNetwork(nn.Module):
 
     def nothing(self, items: int) -> Texts:
         """The condition of `items` items that are told nothing."""
-        silence = self.project.weight.new_zeros(items, 1, self.config.dim)
-        return self.transformer.condition(silence, torch.ones_like(silence[..., 0], dtype=torch.bool))
+        nobody = self.project.weight.new_zeros(0, 1, self.config.dim)
+        told = self.transformer.condition(nobody, torch.ones_like(nobody[..., 0], dtype=torch.bool))
+        return replace(told, silent=items)
 
 
 class MagnetTransformer(nn.Module):
@@ -115,11 +121,13 @@ class MagnetTransformer(nn.Module):
         return Texts(tuple(layer.cross.keys_values(told) for layer in self.layers), heard)
 
     def join(self, first: Texts, second: Texts) -> Texts:
-        """Two conditions as one batch."""
+        """Two conditions as one batch; those who are told nothing come last."""
+        if first.silent:
+            raise ValueError("items that are told nothing stand behind the others")
         length = max(first.valid.shape[1], second.valid.shape[1])
         first, second = first.padded(length), second.padded(length)
         memory = tuple(torch.cat(pair, 1) for pair in zip(first.memory, second.memory, strict=True))
-        return Texts(memory, torch.cat([first.valid, second.valid]))
+        return Texts(memory, torch.cat([first.valid, second.valid]), second.silent)
 
     def embedded(self, codes: Tensor) -> Tensor:
         """codes [B, K, T] → the sum of their embeddings [B, T, dim]."""
@@ -169,7 +177,8 @@ class MagnetLayer(nn.Module):
     def forward(self, x: Tensor, window: int, memory: Tensor, heard: Tensor) -> Tensor:
         """x [B, T, dim]; memory [2, B, H, L, D] and heard [B, L] as in `Texts`."""
         x = x + self.attention(self.norm_self(x), window)
-        x = x + self.cross(self.norm_cross(x), memory, heard)
+        told = len(heard)
+        x[:told] += self.cross(self.norm_cross(x[:told]), memory, heard)
         return x + self.down(F.gelu(self.up(self.norm_feed(x))))
 
 
@@ -186,8 +195,6 @@ class Attention(nn.Module):
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         if not 0 <= window < x.shape[1] - 1:
             y = F.scaled_dot_product_attention(q, k, v)
-        elif window == 0:
-            y = v  # every frame sees itself alone
         else:
             y = windowed_attention(q, k, v, window)
         return self.out(y.transpose(1, 2).flatten(2))

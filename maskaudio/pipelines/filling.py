@@ -19,6 +19,7 @@ from maskaudio.networks.transformer import Condition
 from maskaudio.pipelines.sound_model import Generator, load
 
 MOST_CANDIDATES = 64
+RANKED = ("confidence", "magnet")  # samplers in which a second opinion counts
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ class Filling:
             raise UsageError(f"critic: {sound.name} has none")
         plan = make_plan(sound.plan, asked)
         opinion = second_opinion(sound, rescore, rescore_weight) if rescore else None
-        if opinion and any(s.critic or s.sampler != "confidence" for s in plan.stages):
-            raise UsageError("rescore: it ranks spans for the sampler 'confidence' without a critic only")
+        if opinion and any(s.critic or s.sampler not in RANKED for s in plan.stages):
+            raise UsageError(f"rescore: it ranks spans for the samplers {', '.join(RANKED)} without a critic")
         return cls(sound, plan, negative, opinion, observer, candidates)
 
     def __call__(self, grid: Grid, prompts: Sequence[str | None], seeds: list[int]) -> Tensor:
