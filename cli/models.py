@@ -68,8 +68,8 @@ def show(
             print(f"  {line}")
 
 
-@app.command()
-def pull(
+@app.command("pull")
+def pull_(
     name: Wanted,
     offline: options.Offline = False,
     as_json: options.Json = False,
@@ -81,9 +81,9 @@ def pull(
     The download lies in the hub's own cache; what is converted, under MASKAUDIO_HOME.
     """
     options.set_up(quiet=quiet, offline=offline)
-    from maskaudio.checkpoints import hub
+    from maskaudio.checkpoints.pull import pull
 
-    _made(name, hub.pull(name), as_json, quiet)
+    _made(name, pull(name), as_json, quiet)
 
 
 @app.command("convert")

@@ -1,44 +1,11 @@
-"""Published models from the hub: fetched into its standard cache, converted once, ours from then on."""
+"""The hub: files of others' repositories, in its own standard cache."""
 
 import logging
 import os
 import sys
 from pathlib import Path
 
-from maskaudio.checkpoints.catalogue import EAR_FILES, NONCOMMERCIAL, TEXT_ENCODER_FILES, published, slug
-from maskaudio.checkpoints.convert import convert
-from maskaudio.checkpoints.registry import home, local_folder, read_config
 from maskaudio.errors import MaskaudioError
-
-
-def pull(name: str) -> Path:
-    """Fetch the published model `name`, with all it stands on, and convert it; returns its folder.
-
-    What is here already is left as it is; a broken download goes on where it stopped. Raises UsageError for
-    an unknown name, MaskaudioError where the model cannot be fetched or is not what it should be.
-    """
-    about = published(name)
-    if folder := local_folder(name):
-        _fetch_companion(folder)
-        return folder
-    folder = home() / "models" / slug(name)
-    terms = f"{about.licence}{': not for commercial use' if about.licence == NONCOMMERCIAL else ''}"
-    way = "converting" if _offline() else f"fetching about {about.gigabytes:.1f} GB of"
-    logging.getLogger("maskaudio").warning("%s %s, once; its weights are under %s", way, name, terms)
-    convert(fetch(name, about.files), folder)
-    _fetch_companion(folder)
-    return folder
-
-
-def _fetch_companion(folder: Path) -> None:
-    """Fetch what the model in `folder` stands on: a text encoder, or an ear, where it is not within it."""
-    table = read_config(folder)
-    if table["kind"] == "magnet":
-        name, files = table["text"], TEXT_ENCODER_FILES
-    else:
-        name, files = table["config"]["ear"], EAR_FILES
-    if not (folder / name).is_dir():
-        fetch(name, files)
 
 
 def fetch(repository: str, files: tuple[str, ...]) -> Path:
@@ -82,15 +49,16 @@ def forget(name: str) -> int:
     return plan.expected_freed_size
 
 
+def offline() -> bool:
+    """Whether the network is forbidden."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+
+
 def _not_here(repository: str, file: str = "") -> str:
     what = f"{repository}{f' ({file})' if file else ''} is not on this machine"
-    if _offline():
+    if offline():
         return f"{what}, and offline it cannot be fetched: leave out --offline and HF_HUB_OFFLINE once"
-    return f"{what} and cannot be fetched: the hub is not reached; try again with a network"
-
-
-def _offline() -> bool:
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+    return f"{what} and cannot be fetched now; try again with a network"
 
 
 def _first_line(error: Exception) -> str:

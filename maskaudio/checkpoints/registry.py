@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from maskaudio.checkpoints.catalogue import PUBLISHED, REFUSED, published, slug, unslug
+from maskaudio.checkpoints.catalogue import PUBLISHED, slug, unslug
 from maskaudio.errors import MaskaudioError, UsageError
 
 FORMAT = 1
@@ -33,17 +33,13 @@ class ModelInfo:
 def find_model(name: str | Path, kind: str, *others: str) -> Path:
     """The folder of model `name`: one that ships, one under MASKAUDIO_HOME, or a path to a folder.
 
-    The name of a published model, such as facebook/magnet-small-10secs, is fetched where it is not here yet.
     kind: what it is to be, `others`: what it may be as well. Raises UsageError, naming what there is, for an
     unknown name or a model of another kind.
     """
     kinds = (kind, *others)
     folder = local_folder(str(name)) or Path(name)
-    if not folder.is_dir() and str(name) in (*PUBLISHED, *REFUSED):
-        _check_kind(name, published(str(name)).kind, kinds)  # before gigabytes are fetched
-        from maskaudio.checkpoints.hub import pull
-
-        folder = pull(str(name))
+    if not folder.is_dir() and str(name) in PUBLISHED:
+        raise UsageError(f"{name} is not on this machine: maskaudio models pull {name} fetches it")
     if not str(name).strip() or not folder.is_dir():
         known = [info.name for info in list_models() if info.kind in kinds]
         there = f"there is: {', '.join(known)}" if known else f"no {kind} model is installed"

@@ -13,7 +13,8 @@ from maskaudio.checkpoints.amphion import ACOUSTIC, PART, SEMANTIC, SOUND, TEXT,
 from maskaudio.checkpoints.catalogue import EAR_FILES, unslug
 from maskaudio.checkpoints.folder import build, read_weights
 from maskaudio.checkpoints.hub import fetch
-from maskaudio.checkpoints.registry import find_model, read_config
+from maskaudio.checkpoints.pull import find_or_pull
+from maskaudio.checkpoints.registry import read_config
 from maskaudio.codec.filter_banks import HEARING_RATE
 from maskaudio.codec.load import load_codec
 from maskaudio.codec.maskgct_acoustic import AcousticCodec, AcousticCodecConfig
@@ -141,7 +142,7 @@ def load(model: str | Path, device: str = "cpu", dtype: str | None = None) -> Ma
 
 @functools.lru_cache(maxsize=2)
 def _load(model: str, device: str, dtype: torch.dtype) -> MaskgctModel:
-    folder = find_model(model, "maskgct")
+    folder = find_or_pull(model, "maskgct")
     table = read_config(folder)
     where = f"{folder}/config.json"
     plans = from_dict(Companions, {k: table[k] for k in ("semantic", "acoustic") if k in table}, where)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from maskaudio.checkpoints.folder import build
+from maskaudio.checkpoints.pull import find_or_pull
 from maskaudio.checkpoints.registry import find_model, read_config
 from maskaudio.codec.load import load_codec
 from maskaudio.codec.protocol import Codec
@@ -132,7 +133,7 @@ def load(model: str | Path = "sound", device: str = "cpu", dtype: str | None = N
 
 @functools.lru_cache(maxsize=4)
 def _load(model: str, device: str, dtype: str | None) -> Generator:
-    folder = find_model(model, "sound", "magnet")
+    folder = find_or_pull(model, "sound", "magnet")
     table = read_config(folder)
     if table["kind"] == "magnet":
         from maskaudio.pipelines.magnet_model import load_magnet
