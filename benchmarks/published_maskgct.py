@@ -16,7 +16,6 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from maskaudio.checkpoints.amphion import likeliest
 from maskaudio.decoding.samplers import probabilities
 from maskaudio.devices import DTYPES
 from maskaudio.networks.maskgct import (
@@ -26,6 +25,7 @@ from maskaudio.networks.maskgct import (
     TextToSemantic,
     TextToSemanticConfig,
 )
+from maskaudio.published.amphion import likeliest
 
 AMPHION = {"text to semantic": 10.8, "semantic to acoustic": 4.49}  # seconds a guided step, one thread
 PHONES, PROMPT, TARGET = 120, 150, 250  # 3 s of prompt and 5 s to say

@@ -81,7 +81,7 @@ def pull_(
     The download lies in the hub's own cache; what is converted, under MASKAUDIO_HOME.
     """
     options.set_up(quiet=quiet, offline=offline)
-    from maskaudio.checkpoints.pull import pull
+    from maskaudio.published.pull import pull
 
     _made(name, pull(name), as_json, quiet)
 
@@ -98,7 +98,7 @@ def convert_(
 ) -> None:
     """Make a model folder of published weights. Pickles are read once, without running what they hold."""
     options.set_up(quiet=quiet)
-    from maskaudio.checkpoints.convert import convert
+    from maskaudio.published.convert import convert
 
     convert(source, out)
     _made(str(out), out, as_json, quiet)

@@ -9,11 +9,9 @@ import torch
 from torch import Tensor
 
 from maskaudio.audio import Audio, plausible_rate, read_audio, resample
-from maskaudio.checkpoints.amphion import ACOUSTIC, PART, SEMANTIC, SOUND, TEXT, MaskgctConfig
 from maskaudio.checkpoints.catalogue import EAR_FILES, unslug
 from maskaudio.checkpoints.folder import build, read_weights
 from maskaudio.checkpoints.hub import fetch
-from maskaudio.checkpoints.pull import find_or_pull
 from maskaudio.checkpoints.registry import read_config
 from maskaudio.codec.filter_banks import HEARING_RATE
 from maskaudio.codec.load import load_codec
@@ -29,6 +27,8 @@ from maskaudio.networks.maskgct import (
     TextToSemantic,
     TextToSemanticConfig,
 )
+from maskaudio.published.amphion import ACOUSTIC, PART, SEMANTIC, SOUND, TEXT, MaskgctConfig
+from maskaudio.published.pull import find_or_pull
 
 SHORTEST, LONGEST = 1.0, 20.0  # seconds of a clip; 3 to 10 are best
 SEMANTIC_RATE = 50  # tokens a second

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from maskaudio.checkpoints.folder import build
-from maskaudio.checkpoints.pull import find_or_pull
 from maskaudio.checkpoints.registry import find_model, read_config
 from maskaudio.codec.load import load_codec
 from maskaudio.codec.protocol import Codec
@@ -22,6 +21,7 @@ from maskaudio.errors import MaskaudioError
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
 from maskaudio.networks.transformer import Condition, MaskedTransformer
 from maskaudio.pipelines.long_form import WINDOW
+from maskaudio.published.pull import find_or_pull
 from maskaudio.text.table import TextTable
 
 

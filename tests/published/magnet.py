@@ -16,11 +16,11 @@ import yaml
 from safetensors.torch import load_file
 from torch import Tensor
 
-from maskaudio.checkpoints.convert import convert
 from maskaudio.checkpoints.folder import build
 from maskaudio.codec.load import load_codec
 from maskaudio.codec.protocol import Codec
 from maskaudio.networks.magnet import MagnetConfig, MagnetNetwork
+from maskaudio.published.convert import convert
 
 CUT = Path(__file__).parents[1] / "fixtures" / "magnet"
 ROOT = Path(os.environ["MASKAUDIO_FIXTURES"]) / "magnet" if "MASKAUDIO_FIXTURES" in os.environ else CUT

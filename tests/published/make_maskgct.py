@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from maskaudio.checkpoints.amphion import likeliest
 from maskaudio.codec.maskgct_acoustic import AcousticCodec, AcousticCodecConfig
 from maskaudio.codec.maskgct_semantic import SemanticCodec, SemanticCodecConfig
 from maskaudio.decoding.engine import Grid, decode
@@ -31,6 +30,7 @@ from maskaudio.networks.maskgct import (
 )
 from maskaudio.networks.maskgct_stage import BATCH
 from maskaudio.networks.maskgct_transformer import waves
+from maskaudio.published.amphion import likeliest
 from tests.published.maskgct import Recorded
 
 CFG, RESCALE = 2.5, 0.75

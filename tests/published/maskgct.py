@@ -15,7 +15,6 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from maskaudio.checkpoints import amphion
 from maskaudio.checkpoints.folder import build
 from maskaudio.codec.load import load_codec
 from maskaudio.codec.maskgct_acoustic import AcousticCodec
@@ -29,6 +28,7 @@ from maskaudio.networks.maskgct import (
     TextToSemanticConfig,
 )
 from maskaudio.networks.maskgct_stage import BATCH
+from maskaudio.published import amphion
 
 CUT = Path(__file__).parents[1] / "fixtures" / "maskgct"
 ROOT = Path(os.environ["MASKAUDIO_FIXTURES"]) / "maskgct" if "MASKAUDIO_FIXTURES" in os.environ else CUT

@@ -14,17 +14,17 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskaudio.checkpoints import audiocraft
-from maskaudio.checkpoints.audiocraft import check_name, magnet, published_name, source_name
-from maskaudio.checkpoints.compression import from_audiocraft
-from maskaudio.checkpoints.convert import convert
 from maskaudio.checkpoints.folder import read_weights
-from maskaudio.checkpoints.pickles import read_pickle
-from maskaudio.checkpoints.published import Settings
 from maskaudio.codec.load import load_codec
 from maskaudio.codec.seanet import SeanetCodec
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.networks.magnet import MagnetNetwork
+from maskaudio.published import audiocraft
+from maskaudio.published.audiocraft import check_name, magnet, published_name, source_name
+from maskaudio.published.compression import from_audiocraft
+from maskaudio.published.convert import convert
+from maskaudio.published.pickles import read_pickle
+from maskaudio.published.reading import Settings
 from tests.published.magnet import ROOT, converted, network, table
 
 MODEL, CODEC = "state_dict.bin", "compression_state_dict.bin"

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from maskaudio.checkpoints.audiocraft import read_codec
-from maskaudio.checkpoints.compression import from_transformers
 from maskaudio.codec.protocol import Codec
 from maskaudio.codec.seanet import SeanetCodec
+from maskaudio.published.audiocraft import read_codec
+from maskaudio.published.compression import from_transformers
 from tests.published.magnet import ROOT, arrays, cases, codec, matching, table
 
 NEAR = {"atol": 1e-4, "rtol": 0}

@@ -10,15 +10,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from maskaudio.checkpoints import amphion
-from maskaudio.checkpoints.amphion_shapes import (
-    Shapes,
-    acoustic_shape,
-    semantic_shape,
-    sound_shape,
-    text_shape,
-)
-from maskaudio.checkpoints.convert import convert
 from maskaudio.checkpoints.folder import check_tensors
 from maskaudio.codec.maskgct_acoustic import AcousticCodec, AcousticCodecConfig
 from maskaudio.codec.maskgct_semantic import SemanticCodec, SemanticCodecConfig
@@ -30,6 +21,15 @@ from maskaudio.networks.maskgct import (
     TextToSemantic,
     TextToSemanticConfig,
 )
+from maskaudio.published import amphion
+from maskaudio.published.amphion_shapes import (
+    Shapes,
+    acoustic_shape,
+    semantic_shape,
+    sound_shape,
+    text_shape,
+)
+from maskaudio.published.convert import convert
 from tests.published.maskgct import arrays, converted, tiny_published
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from maskaudio.audio import Audio
-from maskaudio.checkpoints.convert import convert
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.pipelines import maskgct
 from maskaudio.pipelines.maskgct_model import load
+from maskaudio.published.convert import convert
 from maskaudio.text.maskgct_phones import phones
 from tests.published.maskgct import tiny_published
 

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maskaudio.checkpoints.published import Settings, Weights, fit, shaped
 from maskaudio.codec.seanet import SeanetCodec, SeanetConfig
 from maskaudio.errors import MaskaudioError
+from maskaudio.published.reading import Settings, Weights, fit, shaped
 
 NORMED = (
     ("weight_g", "weight_v"),

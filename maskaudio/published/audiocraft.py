@@ -13,16 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maskaudio.checkpoints.compression import from_audiocraft, from_transformers
 from maskaudio.checkpoints.folder import save_model
 from maskaudio.checkpoints.hub import fetch
-from maskaudio.checkpoints.pickles import read_pickle
-from maskaudio.checkpoints.published import Settings, Weights, fit, shaped
 from maskaudio.codec.seanet import SeanetConfig
 from maskaudio.config import to_dict
 from maskaudio.decoding.published import magnet_plan
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.networks.magnet import MagnetConfig, MagnetNetwork
+from maskaudio.published.compression import from_audiocraft, from_transformers
+from maskaudio.published.pickles import read_pickle
+from maskaudio.published.reading import Settings, Weights, fit, shaped
 
 MODEL, CODEC = "state_dict.bin", "compression_state_dict.bin"
 LICENCE = "CC-BY-NC-4.0"

@@ -26,11 +26,11 @@ def _converter(source: Path) -> Callable[[Path, Path], None]:
     if not source.is_dir():
         raise UsageError(f"{source}: no such folder")
     if (source / "t2s_model").is_dir():
-        from maskaudio.checkpoints import amphion
+        from maskaudio.published import amphion
 
         return amphion.convert
     if any((source / name).is_file() for name in ("state_dict.bin", "compression_state_dict.bin")):
-        from maskaudio.checkpoints import audiocraft
+        from maskaudio.published import audiocraft
 
         return audiocraft.convert
     raise UsageError(

@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
-from maskaudio.checkpoints.published import Settings
 from maskaudio.codec.maskgct_acoustic import AcousticCodecConfig
 from maskaudio.codec.maskgct_semantic import SemanticCodecConfig
 from maskaudio.errors import MaskaudioError
 from maskaudio.networks.maskgct import AcousticConfig, TextToSemanticConfig
+from maskaudio.published.reading import Settings
 
 HEADS = 16  # where no maskgct.json says
 TRAINING = (  # settings that do not change what a network says, or that Amphion itself does not read

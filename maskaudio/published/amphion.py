@@ -17,22 +17,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from maskaudio.checkpoints.amphion_shapes import (
-    Shapes,
-    acoustic_shape,
-    semantic_shape,
-    sound_shape,
-    text_shape,
-)
 from maskaudio.checkpoints.catalogue import NONCOMMERCIAL
 from maskaudio.checkpoints.folder import check_tensors, read_weights, save_model
-from maskaudio.checkpoints.published import Settings
 from maskaudio.codec.maskgct_acoustic import AcousticCodec
 from maskaudio.codec.maskgct_semantic import SemanticCodec
 from maskaudio.config import to_dict
 from maskaudio.decoding.published import maskgct_plan
 from maskaudio.errors import MaskaudioError
 from maskaudio.networks.maskgct import SemanticToAcoustic, SemanticToAcousticConfig, TextToSemantic
+from maskaudio.published.amphion_shapes import (
+    Shapes,
+    acoustic_shape,
+    semantic_shape,
+    sound_shape,
+    text_shape,
+)
+from maskaudio.published.reading import Settings
 
 TEXT, SOUND, SEMANTIC, ACOUSTIC = "text-to-semantic", "semantic-to-acoustic", "semantic", "acoustic"
 STATISTICS = "wav2vec2bert_stats.safetensors"
@@ -173,7 +173,7 @@ def _ear(source: Path, out: Path) -> MaskgctConfig:
 
 def _statistics(source: Path) -> dict[str, Tensor]:
     """Mean and variance of the features, of the whole corpus."""
-    place = source if (source / STATISTICS).is_file() else Path(str(files("maskaudio.checkpoints")))
+    place = source if (source / STATISTICS).is_file() else Path(str(files("maskaudio.published")))
     statistics = read_weights(place, STATISTICS)
     if statistics.keys() != {"mean", "var"} or statistics["mean"].shape != statistics["var"].shape:
         raise MaskaudioError(f"{place / STATISTICS}: not the mean and variance of features")

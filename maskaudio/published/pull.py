@@ -12,9 +12,9 @@ from maskaudio.checkpoints.catalogue import (
     published,
     slug,
 )
-from maskaudio.checkpoints.convert import convert
 from maskaudio.checkpoints.hub import fetch, offline
 from maskaudio.checkpoints.registry import find_model, home, kind_of, local_folder, read_config
+from maskaudio.published.convert import convert
 
 
 def find_or_pull(name: str | Path, kind: str, *others: str) -> Path:
