@@ -1,1 +1,1 @@
-"""How published checkpoints become model folders of ours: audiocraft's MAGNeT, Amphion's MaskGCT, their codecs."""
+"""How published checkpoints become model folders: audiocraft's MAGNeT, Amphion's MaskGCT, their codecs."""
