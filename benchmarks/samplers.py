@@ -25,6 +25,7 @@ from benchmarks.judge import JUDGE
 from benchmarks.sound import covered_labels, one_clip_a_label, top_five
 from benchmarks.tables import table
 from maskaudio.decoding.plan import SAMPLERS, Changes, Plan, make_plan
+from maskaudio.decoding.published import ORDERS
 from maskaudio.decoding.spans import masked_share
 from maskaudio.evaluation.judge import SECONDS, Judge, load_judge
 from maskaudio.evaluation.scores import Share
@@ -73,7 +74,7 @@ def main() -> None:
     prompts = {label: originals[label].captions[0] for label in labels}
     settings: list[dict[str, Any]] = [
         {"sampler": sampler, "steps": steps}
-        for sampler in args.sampler or SAMPLERS
+        for sampler in args.sampler or [s for s in SAMPLERS if s not in ORDERS]
         for steps in STEPS
         if steps >= len(load(args.model).plan.stages)
     ]

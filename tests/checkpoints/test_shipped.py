@@ -8,8 +8,8 @@ import pytest
 
 from maskaudio.checkpoints.voices import voice_files
 from maskaudio.codec.load import load_codec, load_tokeniser
-from maskaudio.config import to_dict
-from maskaudio.decoding.plan import even_plan
+from maskaudio.config import from_dict, to_dict
+from maskaudio.decoding.plan import Plan, even_plan
 from maskaudio.pipelines.sound_model import load
 from maskaudio.pipelines.speech_model import load as load_speech
 from maskaudio.text.phones import LANGUAGES
@@ -44,7 +44,7 @@ def test_the_models_of_bands_have_the_shape_of_their_recipes_and_go_together():
     assert from_json(new_network(recipe, codec).config) == said("sound-bands")["config"]
     assert recipe.about.items() <= said("sound-bands")["about"].items()
     assert load("sound-bands").codec.hash == codec.hash == said("sound-bands")["codec_hash"]
-    assert from_json(even_plan(codec.streams, recipe.span)) == said("sound-bands")["plan"]
+    assert from_dict(Plan, said("sound-bands")["plan"]) == even_plan(codec.streams, recipe.span)
 
 
 def test_the_box_stays_small():

@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import soundfile
 
 from maskaudio.checkpoints.catalogue import MAGNET_FILES, MASKGCT_FILES, PUBLISHED
+from tests.cli.conftest import environment
 from tests.published import magnet, maskgct
 
 MAGNET, MASKGCT = "facebook/magnet-small-10secs", "amphion/MaskGCT"
@@ -25,6 +28,19 @@ def hub(tmp_path_factory):
     assert all((source / name).is_file() for name in MASKGCT_FILES)
     held(cache, MASKGCT, source, tuple(str(p.relative_to(source)) for p in source.rglob("*") if p.is_file()))
     return {"HF_HUB_CACHE": str(cache), "MASKAUDIO_HOME": str(tmp_path_factory.mktemp("home"))}
+
+
+@pytest.fixture(scope="module")
+def pulled(hub, tmp_path_factory):
+    """The same, with both models pulled, and what was said of them."""
+    env = environment(Path(hub["MASKAUDIO_HOME"])) | hub
+    said = {}
+    for name in (MAGNET, MASKGCT):
+        command = [sys.executable, "-m", "maskaudio", "models", "pull", name, "--offline", "--json"]
+        said[name] = subprocess.run(
+            command, env=env, cwd=tmp_path_factory.mktemp("work"), capture_output=True
+        )
+    return hub, said
 
 
 def held(cache: Path, repository: str, source: Path, files: tuple[str, ...]) -> None:
@@ -73,9 +89,9 @@ def told(done) -> dict:
     return json.loads(done.stdout)
 
 
-def test_magnet_is_pulled_converted_and_makes_sound(run, hub):
-    pulled = run("models", "pull", MAGNET, "--offline", "--json", env=hub)
-    assert told(pulled)["kind"] == "magnet" and "CC-BY-NC-4.0" in pulled.stderr.decode()
+def test_magnet_is_pulled_converted_and_makes_sound(run, pulled):
+    hub, said = pulled
+    assert told(said[MAGNET])["kind"] == "magnet" and "CC-BY-NC-4.0" in said[MAGNET].stderr.decode()
     shown = told(run("models", "show", MAGNET, "--json", env=hub))
     assert shown["origin"] == "local" and shown["name"] == MAGNET and not shown["problem"]
     steps = ",".join("4" * magnet.table("lm_xp_cfg.yaml")["transformer_lm"]["n_q"])
@@ -99,9 +115,10 @@ def test_a_name_is_all_it_takes(run, hub, tmp_path):
     assert again.returncode == 0 and "CC-BY-NC-4.0" not in again.stderr.decode(), "only the first time"
 
 
-def test_maskgct_is_pulled_converted_and_speaks(run, hub, clip):
+def test_maskgct_is_pulled_converted_and_speaks(run, pulled, clip):
     pytest.importorskip("espeakng_loader")
-    assert told(run("models", "pull", MASKGCT, "--offline", "--json", env=hub))["kind"] == "maskgct"
+    hub, said = pulled
+    assert told(said[MASKGCT])["kind"] == "maskgct"
     options = ("--voice", clip, "--voice-text", "Hello there.", "-m", MASKGCT, "--offline", "--seed", "5")
     made = [
         told(run("speak", "Good morning.", *options, "--json", "-o", f"{i}.wav", env=hub)) for i in (1, 2)
@@ -110,7 +127,8 @@ def test_maskgct_is_pulled_converted_and_speaks(run, hub, clip):
     assert (run.work / "1.wav").read_bytes() == (run.work / "2.wav").read_bytes()
 
 
-def test_models_are_listed_and_removed(run, hub):
+def test_models_are_listed_and_removed(run, hub, tmp_path):
+    hub = hub | {"MASKAUDIO_HOME": str(tmp_path / "own")}
     names = {row["name"]: row["origin"] for row in told(run("models", "list", "--json", env=hub))}
     assert set(PUBLISHED) <= set(names) and names["facebook/audio-magnet-small"] == "hub"
     told(run("models", "pull", MAGNET, "--offline", "--json", env=hub))
@@ -172,9 +190,8 @@ def test_what_cannot_be_had_is_said_in_one_line(fails, hub, arguments, code, say
         (("--steps", "2"), "steps"),
     ],
 )
-def test_magnet_refuses_what_it_has_not(run, fails, hub, options, says):
-    told(run("models", "pull", MAGNET, "--offline", "--json", env=hub))
-    fails(2, "generate", "a beat", "-m", MAGNET, "--offline", *options, env=hub, says=says)
+def test_magnet_refuses_what_it_has_not(fails, pulled, options, says):
+    fails(2, "generate", "a beat", "-m", MAGNET, "--offline", *options, env=pulled[0], says=says)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +203,5 @@ def test_magnet_refuses_what_it_has_not(run, fails, hub, options, says):
         (("--voice", "clip.wav", "--voice-text", "Hello.", "--language", "xx"), "language 'xx'"),
     ],
 )
-def test_maskgct_refuses_what_it_has_not(run, fails, hub, clip, options, says):
-    told(run("models", "pull", MASKGCT, "--offline", "--json", env=hub))
-    fails(2, "speak", "Good morning.", "-m", MASKGCT, "--offline", *options, env=hub, says=says)
+def test_maskgct_refuses_what_it_has_not(fails, pulled, clip, options, says):
+    fails(2, "speak", "Good morning.", "-m", MASKGCT, "--offline", *options, env=pulled[0], says=says)
