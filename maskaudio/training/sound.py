@@ -13,7 +13,7 @@ from maskaudio.checkpoints.registry import find_model, lasting_name
 from maskaudio.codec.load import load_codec
 from maskaudio.codec.protocol import Codec
 from maskaudio.config import from_dict, to_dict
-from maskaudio.decoding.plan import default_plan, even_plan
+from maskaudio.decoding.plan import Plan, default_plan, even_plan
 from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
@@ -118,19 +118,27 @@ def train_sound(
         average = train(lesson, own_task, phase, run / name, resume=resume, device=device, **options)
         lesson.load_state_dict(average, strict=False)
     folder = run / "model"
-    plan = even_plan if codec.layout == "bands" else default_plan
     described = _described(stores["train"].clips)
     extra = {
         "about": recipe.about | {"parameters": sum(p.numel() for p in network.parameters())},
         "codec": lasting_name(recipe.codec),
         "codec_hash": codec.hash,
         "words": lasting_name(recipe.words),
-        "plan": to_dict(plan(network.transformer.streams, recipe.span)),
+        "plan": to_dict(sound_plan(codec.layout, network.transformer.streams, recipe.span)),
         "classes": sorted(described),
         "described": described,
     }
     save_model(folder, "sound", network.config, network, **extra)
     return folder
+
+
+def sound_plan(layout: str, streams: int, span: int) -> Plan:
+    """How a freshly trained model decodes the grids of a codec of `layout`."""
+    if layout == "bands":
+        return even_plan(streams, span)
+    first, *later = default_plan(streams, span).stages
+    # what refines the first stream hears the words, too: benchmarks/RESULTS.md, "What was tried"
+    return Plan((first, *(replace(stage, guidance=2.0) for stage in later)), span)
 
 
 def learn_prior(network: SoundNetwork, task: PriorTask, run: Path, **options: Any) -> None:

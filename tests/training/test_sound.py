@@ -101,6 +101,10 @@ def test_a_model_of_another_shape_or_codec_is_refused(model, recipe, recordings,
         train_sound(recipe, [recordings], tmp_path / "run", device="cpu", start=recipe.codec)
 
 
+def test_later_streams_are_guided_less_than_the_first(model):
+    assert [stage["guidance"] for stage in read_config(model)["plan"]["stages"]] == [3.0, 2.0, 2.0]
+
+
 def test_the_first_stream_gets_its_share():
     with pytest.raises(UsageError, match="first: 0"):
         SoundRecipe(BRIEF, first=0.0)
