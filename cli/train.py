@@ -1,5 +1,6 @@
 """`maskaudio train`: a model from recordings, in a run folder that can be resumed."""
 
+import inspect
 import json
 import sys
 import time
@@ -73,32 +74,8 @@ def _speech() -> Kind:
     return Kind(recipe.SpeechRecipe, speech.train_speech, estimate.speech_hours, {"spoken": True})
 
 
-def _trainer(kind: Callable[[], Kind]) -> Callable[..., None]:
-    """The command that trains what `kind` imports."""
-
-    def command(
-        recipe: Recipe,
-        data: Sources,
-        out: Run,
-        resume: Resume = False,
-        dry_run: DryRun = False,
-        changes: Changes = None,
-        device: options.Device = options.DeviceName.auto,
-        threads: options.Threads = None,
-        as_json: options.Json = False,
-        quiet: options.Quiet = False,
-        verbose: options.Verbose = False,
-        debug: options.Debug = False,
-    ) -> None:
-        options.set_up(quiet=quiet, verbose=verbose, threads=threads)
-        more = {"resume": resume, "device": device.value}
-        _run(kind(), recipe, data, out, changes, dry_run, quiet, as_json, **more)
-
-    return command
-
-
-def _generator_trainer(kind: Callable[[], Kind]) -> Callable[..., None]:
-    """The same for what can go on from a finished model."""
+def _trainer(kind: Callable[[], Kind], *, further: bool = False) -> Callable[..., None]:
+    """The command that trains what `kind` imports; `further`: it can go on from a finished model."""
 
     def command(
         recipe: Recipe,
@@ -116,15 +93,19 @@ def _generator_trainer(kind: Callable[[], Kind]) -> Callable[..., None]:
         debug: options.Debug = False,
     ) -> None:
         options.set_up(quiet=quiet, verbose=verbose, threads=threads)
-        more = {"start": start, "resume": resume, "device": device.value}
+        more = {"resume": resume, "device": device.value} | ({"start": start} if further else {})
         _run(kind(), recipe, data, out, changes, dry_run, quiet, as_json, **more)
 
+    if not further:
+        told = inspect.signature(command)
+        kept = [p for name, p in told.parameters.items() if name != "start"]
+        command.__signature__ = told.replace(parameters=kept)  # what typer reads
     return command
 
 
 app.command("codec", help="Train a codec: tokens ⇄ log-mel, then log-mel → wave.")(_trainer(_codec))
 app.command("sound", help="Train text → sound: a masked transformer on a codec's tokens.")(
-    _generator_trainer(_sound)
+    _trainer(_sound, further=True)
 )
 app.command("speech-tokens", help="Train a speech tokeniser: what is said, in tokens that hardly say who.")(
     _trainer(_speech_tokens)
@@ -132,7 +113,7 @@ app.command("speech-tokens", help="Train a speech tokeniser: what is said, in to
 app.command(
     "speech",
     help="Train text → speech on recordings with their texts; clips of one folder are one speaker's.",
-)(_generator_trainer(_speech))
+)(_trainer(_speech, further=True))
 
 
 def _run(

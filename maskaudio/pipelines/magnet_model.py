@@ -14,11 +14,10 @@ from maskaudio.codec.load import load_codec
 from maskaudio.codec.protocol import Codec
 from maskaudio.config import from_dict
 from maskaudio.decoding.plan import Plan
+from maskaudio.devices import pick_dtype
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.networks.magnet import MagnetConfig, MagnetNetwork, MagnetTransformer, Texts
 from maskaudio.text.t5 import load_t5
-
-DTYPES = ("float32", "float16", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -99,13 +98,11 @@ def load_magnet(folder: Path, device: str = "cpu", dtype: str | None = None) -> 
     dtype: what its network computes in; None: float32 on a CPU, else float16. Raises MaskaudioError where
     something is missing or damaged, UsageError for an unknown dtype.
     """
-    dtype = dtype or ("float32" if device == "cpu" else "float16")
-    if dtype not in DTYPES:
-        raise UsageError(f"dtype {dtype}: choose {', '.join(DTYPES)}")
+    computed = pick_dtype(dtype, "float32" if device == "cpu" else "float16")
     table = read_config(folder)
     named = {name: table[name] for name in ("codec", "text", "plan") if name in table}
     companions = from_dict(Companions, named, f"{folder}/config.json")
-    network = build(MagnetNetwork, MagnetConfig, folder, "magnet", getattr(torch, dtype)).to(device)
+    network = build(MagnetNetwork, MagnetConfig, folder, "magnet", computed).to(device)
     codec = load_codec(_place(folder, companions.codec), device)
     c, plan = network.config, companions.plan
     if c.vocab != codec.vocab or not len(plan.stages) == c.streams <= codec.streams:
