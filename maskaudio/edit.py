@@ -29,12 +29,12 @@ from maskaudio.pipelines.filling import Filling, check_prompts
 from maskaudio.pipelines.rewording import reword
 from maskaudio.pipelines.tags import provenance
 from maskaudio.pipelines.treble import widen
+from maskaudio.splicing import FADE, splice
 
 __all__ = ["bandwidth", "extend", "inpaint", "reword", "variation"]
 
 CONTEXT = 4.0  # seconds that are heard on either side of an edit
 LONGEST = 20.0  # seconds made in one go
-FADE = 0.02  # seconds of cross-fade inside either edge
 LEVEL = 0.5  # seconds on either side that say how loud an edit is to be
 
 
@@ -153,15 +153,8 @@ class _Editor:
         made = made * self._levels(near, made, gap)
         if backwards:
             made = made[:, ::-1]
-        out = samples.copy()
         inside = made[:, first - begin : last - begin]
-        fade = min(round(FADE * self.rate), (last - first) // 2)
-        weight = np.ones(last - first, np.float32)
-        if fade:
-            ramp = (np.arange(fade, dtype=np.float32) + 0.5) / fade
-            weight[:fade], weight[-fade:] = ramp, ramp[::-1]
-        out[:, first:last] = weight * inside + (1.0 - weight) * samples[:, first:last]
-        return out
+        return splice(samples, slice(first, last), inside, self.rate)
 
     def varied(self, samples: np.ndarray, strength: float) -> np.ndarray:
         """samples [C, N] with the share `strength` of all spans made anew, at the level they had."""

@@ -22,11 +22,11 @@ from maskaudio.pipelines.speech_model import (
 )
 from maskaudio.pipelines.tags import provenance
 from maskaudio.pipelines.voices import voice_from_clip
+from maskaudio.splicing import splice
 from maskaudio.text.phones import PAUSES
 from maskaudio.text.script import read_script
 from maskaudio.text.units import Units, units
 
-FADE = 0.02  # seconds of cross-fade between the recording and the new words
 CONTEXT = 4.0  # seconds that are heard on either side
 SAID = 2.5  # nats a phone, see `spot`: words that cost more are not said
 PACE = (0.7, 1.5)  # how much faster or slower than the model a clip's words may be taken to be
@@ -85,7 +85,7 @@ def reword(
     made = codec.decode(codes.to(speech.device))[0].mean(0).float().cpu().numpy()
     made = resample(made, codec.sample_rate, rate)
     place, words = (_samples(x, codec.frame_rate, rate) for x in ((first, last), (left, left + count)))
-    samples = _spliced(audio.samples, place, made, words, round(FADE * rate))
+    samples = _spliced(audio.samples, place, made, words, rate)
     tags = provenance(speech.name, new, seed, reworded=f"{start:.2f}-{end:.2f}")
     return Audio(samples, rate, tags, audio.bits)
 
@@ -95,7 +95,7 @@ def _samples(frames: tuple[int, int], frame_rate: float, rate: int) -> slice:
     return slice(*(round(frame / frame_rate * rate) for frame in frames))
 
 
-def _spliced(samples: np.ndarray, place: slice, made: np.ndarray, words: slice, fade: int) -> np.ndarray:
+def _spliced(samples: np.ndarray, place: slice, made: np.ndarray, words: slice, rate: int) -> np.ndarray:
     """samples [C, N] with `words` of what was `made` [M] at `place`; what lies around says how loud."""
     made = np.pad(made, (0, max(0, words.stop - len(made))))
     new, around = made[words], np.concatenate([made[: words.start], made[words.stop :]])
@@ -104,13 +104,7 @@ def _spliced(samples: np.ndarray, place: slice, made: np.ndarray, words: slice, 
     own = np.concatenate([samples[:, before], samples[:, after]], 1)
     level = np.sqrt(np.square(own).mean(1, keepdims=True) / max(1e-9, float(np.square(around).mean())))
     new = (new[None] * np.clip(level, 0.0, 4.0)).astype(np.float32)
-    old = samples[:, place]
-    fade = min(fade, new.shape[1] // 2, old.shape[1] // 2)
-    if fade:
-        ramp = (np.arange(fade, dtype=np.float32) + 0.5) / fade
-        new[:, :fade] = ramp * new[:, :fade] + (1 - ramp) * old[:, :fade]
-        new[:, -fade:] = ramp[::-1] * new[:, -fade:] + ramp * old[:, -fade:]
-    return np.concatenate([samples[:, : place.start], new, samples[:, place.stop :]], 1)
+    return splice(samples, place, new, rate)
 
 
 def _words(text: str, language: str, engine: str) -> Units:
