@@ -103,7 +103,9 @@ def _trainer(kind: Callable[[], Kind], *, further: bool = False) -> Callable[...
     return command
 
 
-app.command("codec", help="Train a codec: tokens ⇄ log-mel, then log-mel → wave.")(_trainer(_codec))
+app.command("codec", help="Train a codec: tokens ⇄ log-mel, then log-mel → wave.")(
+    _trainer(_codec, further=True)
+)
 app.command("sound", help="Train text → sound: a masked transformer on a codec's tokens.")(
     _trainer(_sound, further=True)
 )

@@ -20,6 +20,7 @@ from maskaudio.codec.mel import FLOOR
 from maskaudio.codec.neural import NeuralCodec
 from maskaudio.codec.stft import stft_magnitude
 from maskaudio.devices import pick_device
+from maskaudio.errors import UsageError
 from maskaudio.training.augment import change_pitch, colour, cut_treble
 from maskaudio.training.recipe import CodecRecipe, Phase, recipe_clips
 from maskaudio.training.samples import save_sample
@@ -213,18 +214,26 @@ def train_codec(
     sources: list[Path],
     run: Path,
     *,
+    start: str | None = None,
     resume: bool = False,
     device: str = "auto",
     **options: Any,
 ) -> Path:
-    """Carry out a codec recipe; returns the folder of the finished model, `run`/model."""
-    codec = new_codec(recipe)
+    """Carry out a codec recipe; returns the folder of the finished model, `run`/model.
+
+    start: a codec to go on from, shapes and all. Its tokens stay what they are, so that models on them and
+    token files go on working: only how they sound is trained, by the recipe's `waves`. Raises UsageError for
+    a codec of bands, which has no such half.
+    """
+    if start and recipe.waves is None:
+        raise UsageError("--from: a codec of bands has its host's vocoder; train that one on")
+    codec = copy.deepcopy(load_host(start)).train() if start else new_codec(recipe)
     clips, _ = recipe_clips(recipe.data, sources)
     with main_process_first(pick_device(device)):
         stores = store_splits(clips, run / "audio", codec.sample_rate)
     for name, half in HALVES:
         phase: Phase | None = getattr(recipe, name)
-        if phase is None:
+        if phase is None or (start and half is TokenHalf):
             continue
         codec.requires_grad_(True)
         module = half(codec)

@@ -8,9 +8,11 @@ import soundfile
 import torch
 import torch.nn.functional as F
 
+from maskaudio.codec.bands import BandsConfig
 from maskaudio.codec.load import load_codec
 from maskaudio.codec.neural import NeuralCodec
 from maskaudio.codec.stft import stft_magnitude
+from maskaudio.errors import UsageError
 from maskaudio.training.codec import TokenHalf, WaveHalf, apart, missed, train_codec
 from maskaudio.training.recipe import CodecRecipe, Phase
 from tests.tiny import CODEC
@@ -87,3 +89,23 @@ def test_a_recipe_from_folder_to_model(tmp_path):
     assert {p.name for p in samples.iterdir()} == {"0_in.wav", "0_in.png", "0_out.wav", "0_out.png"}
     again = train_codec(recipe, [tmp_path], tmp_path / "run", device="cpu", resume=True)
     assert again == folder  # every phase was done: nothing is trained twice
+
+
+def test_going_on_keeps_the_tokens(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in "ab":
+        soundfile.write(tmp_path / f"{name}.wav", 0.1 * rng.standard_normal(30000), 24000)
+    phase = Phase(steps=2, batch=2, seconds=0.4, warmup=1, validate_every=2)
+    recipe = CodecRecipe(phase, phase, model=CODEC)
+    first = load_codec(str(train_codec(recipe, [tmp_path], tmp_path / "first", device="cpu")))
+    start = str(tmp_path / "first" / "model")
+    second = load_codec(str(train_codec(recipe, [tmp_path], tmp_path / "second", start=start, device="cpu")))
+    assert first.hash == second.hash and not (tmp_path / "second" / "tokens").exists()
+    moved = {n for n, p in second.named_parameters() if not torch.equal(p, first.get_parameter(n))}
+    assert moved and {n.split(".")[0] for n in moved} <= {"decoder", "vocoder"}
+
+
+def test_a_codec_of_bands_does_not_go_on(tmp_path):
+    recipe = CodecRecipe(Phase(1), bands=BandsConfig())
+    with pytest.raises(UsageError, match="host"):
+        train_codec(recipe, [tmp_path], tmp_path / "run", start="bands")
