@@ -39,11 +39,17 @@ def list_(as_json: options.Json = False, debug: options.Debug = False) -> None:
 @app.command()
 def show(
     name: Name,
+    classes: Annotated[
+        bool, options.option("--classes", help="Only the sounds it covers, with a caption that it knows.")
+    ] = False,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
     """All about one model: licence, size, status, where it lies, the sounds it covers."""
     info = _find(name)
+    if classes:
+        _show_classes(info, as_json)
+        return
     if as_json:
         print(json.dumps(_table(info), indent=2, ensure_ascii=False))
         return
@@ -135,6 +141,19 @@ def remove(
         print(json.dumps({"removed": info.name, "bytes": freed}))
     elif not quiet:
         options.say(f"removed {info.name}, {_size(freed)} are free again")
+
+
+def _show_classes(info: "ModelInfo", as_json: bool) -> None:
+    from maskaudio.checkpoints.registry import described_sounds
+
+    sounds = described_sounds(info)
+    if as_json:
+        rows = [{"label": label, "caption": caption} for label, caption in sounds.items()]
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    width = max(map(len, sounds))
+    for label, caption in sounds.items():
+        print(f"{label.ljust(width)}  {caption}")
 
 
 def _made(name: str, folder: Path, as_json: bool, quiet: bool) -> None:

@@ -146,6 +146,18 @@ def read_config(folder: Path) -> dict[str, Any]:
     return table
 
 
+def described_sounds(info: ModelInfo) -> dict[str, str]:
+    """Every label that a sound model covers with a caption that it knows, in order of the labels.
+
+    Raises UsageError for a model whose config.json describes none: one that is no sound model, published, or
+    made elsewhere.
+    """
+    found = None if info.origin == "hub" else read_config(info.folder).get("described")
+    if not isinstance(found, dict) or not found:
+        raise UsageError(f"{info.name} does not say which sounds it covers (its config has no 'described')")
+    return {label: str(found[label]) for label in sorted(found)}
+
+
 def home() -> Path:
     """The folder of the person's own models and voices: MASKAUDIO_HOME, else the platform's data folder."""
     if given := os.environ.get("MASKAUDIO_HOME"):

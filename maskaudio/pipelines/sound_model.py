@@ -103,10 +103,13 @@ class SoundModel:
         return self.network.fits(codes.to(self.device), embeddings, valid.to(self.device)).cpu()
 
     def nearest(self, text: str) -> tuple[str, float]:
-        """The covered description nearest to `text`, and its cosine."""
+        """The description of the covered sound nearest to `text`, and its cosine.
+
+        Labels count as well: a description may tell of more ("a dog barks four times") and lie further off.
+        """
         captions = list(self.described.values())
-        similarity = self.words.similarity(text, captions)
-        best = max(range(len(captions)), key=lambda i: similarity[i])
+        similarity = self.words.similarity(text, [*self.described, *captions]).view(2, -1).amax(0)
+        best = int(similarity.argmax())
         return captions[best], float(similarity[best])
 
 

@@ -23,7 +23,7 @@ from maskaudio.pipelines.tags import provenance
 
 LONGEST = 3600.0  # seconds
 SHORTEST_LOOP = 0.5  # seconds
-FAMILIAR = 0.38  # cosine to the nearest covered description below which a prompt is called unfamiliar
+FAMILIAR = 0.42  # cosine to what is covered, below which a prompt is unfamiliar: from benchmarks/familiar.py
 
 
 def generate(
@@ -164,10 +164,15 @@ class _Job:
         return filled
 
 
+def unfamiliar(sound: Generator, text: str) -> str | None:
+    """The nearest covered description where `text` is far from all of them; None where it is not."""
+    nearest, similarity = sound.nearest(text)
+    return nearest if similarity < FAMILIAR else None
+
+
 def _warn_of_the_unfamiliar(sound: Generator, prompts: list[str]) -> None:
     for text in dict.fromkeys(prompts) if sound.described else ():
-        nearest, similarity = sound.nearest(text)
-        if similarity < FAMILIAR:
+        if nearest := unfamiliar(sound, text):
             logging.getLogger("maskaudio").warning(
                 'this model may not know "%s"; the nearest it was trained on is "%s"', text, nearest
             )

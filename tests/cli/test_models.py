@@ -28,6 +28,24 @@ def test_list_and_show_a_local_model(run, tmp_path):
     assert {row["name"]: row["kind"] for row in rows}["mine"] == "sound"
 
 
+def test_classes_come_with_a_caption_each(run, fails, tmp_path):
+    models = tmp_path / "home" / "models"
+    write_model(models / "mine", described={"rain": "steady rain", "big dog": "a dog barking"})
+    write_model(models / "bare")
+    shown = run("models", "show", "mine", "--classes").stdout.decode()
+    assert shown == "big dog  a dog barking\nrain     steady rain\n"
+    told = json.loads(run("models", "show", "mine", "--classes", "--json").stdout)
+    assert told[1] == {"label": "rain", "caption": "steady rain"}
+    fails(2, "models", "show", "bare", "--classes", says="bare does not say which sounds it covers")
+    published = "facebook/magnet-small-10secs"
+    fails(2, "models", "show", published, "--classes", says="does not say which sounds it covers")
+
+
+def test_every_shipped_class_has_a_caption(run):
+    told = json.loads(run("models", "show", "sound", "--classes", "--json").stdout)
+    assert len(told) == 204 and all(row["label"] and row["caption"] for row in told)
+
+
 def test_a_damaged_model_is_listed_as_such(run, tmp_path):
     write_model(tmp_path / "home" / "models" / "bad", format=99)
     done = run("models", "list")

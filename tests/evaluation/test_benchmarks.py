@@ -1,4 +1,4 @@
-"""The benchmarks themselves, with no model: prompts, tables and the counting behind them."""
+"""The benchmarks themselves, mostly with no model: prompts, tables and the counting behind them."""
 
 import json
 
@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks import copies, sound
+from benchmarks import copies, familiar, sound
 from benchmarks.corpus import find, kind, waves
 from benchmarks.judge import JUDGE
 from maskaudio.errors import UsageError
 from maskaudio.evaluation.captions import words
 from maskaudio.evaluation.judge import load_judge
+from maskaudio.pipelines.sound_model import load
 
 GROUPS = json.loads(sound.PROMPTS.read_text(encoding="utf-8"))
 
@@ -65,6 +66,13 @@ def test_words_swapped_in_during_training_stand_apart():
     assert [row["key"] for row in groups["swapped"]] == ["puppy", "cicada"]
     assert len(groups["unseen"]) == len(GROUPS["unseen"]) - 2
     assert groups["two"] == GROUPS["two"]
+
+
+def test_covered_prompts_are_rarely_warned_of_and_senseless_ones_mostly():
+    model = load("sound")
+    asked = json.loads(familiar.PROMPTS.read_text())["test"]
+    assert len(familiar.warned_of(model, asked["covered"])) <= 3
+    assert len(familiar.warned_of(model, asked["no sound"])) >= 10
 
 
 def test_events_are_counted_one_by_one():
