@@ -152,6 +152,10 @@ class Making(Delivering):
     course: Annotated[
         str | None, options.option("--course", help="Guidance over the steps: down, up or constant.")
     ] = None
+    interval: Annotated[
+        str | None,
+        options.option("--interval", help="Guide only while so much is hidden, from 0 to 1: 0.5,1."),
+    ] = None
     space: Annotated[
         str | None, options.option("--space", help="What guidance works on: logits or hidden features.")
     ] = None
@@ -205,8 +209,9 @@ class Making(Delivering):
 
         ways = ("model", "negative", "candidates", "rescore", "rescore_weight", "dtype")
         told = {k: getattr(self, k) for k in (*ways, *(f.name for f in fields(Changes)))}
-        told |= {"steps": per_stage("steps", self.steps, int)}
-        return super().settings() | told | {"guidance": per_stage("guidance", self.guidance, float)}
+        for name, kind in (("steps", int), ("guidance", float), ("interval", float)):
+            told[name] = numbers(name, getattr(self, name), kind)
+        return super().settings() | told
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -232,12 +237,12 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     return expanded
 
 
-def per_stage(name: str, value: str | None, kind: type) -> Any:
-    """A number, or a list of one for every stage. Raises UsageError for anything else."""
+def numbers(name: str, value: str | None, kind: type) -> Any:
+    """A number, or a list of several. Raises UsageError for anything else."""
     if value is None:
         return None
     try:
-        numbers = [kind(part) for part in value.split(",")]
+        told = [kind(part) for part in value.split(",")]
     except ValueError:
-        raise UsageError(f"--{name} {value}: expected a number, or one per stage such as 8,2,1,1") from None
-    return numbers if "," in value else numbers[0]
+        raise UsageError(f"--{name} {value}: expected a number, or several such as 8,2,1,1") from None
+    return told if "," in value else told[0]

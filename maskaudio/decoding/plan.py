@@ -36,7 +36,9 @@ class StagePlan:
     guidance: weight of the condition over the unconditional row (1 = no unconditional pass). Its `course`
     follows the span schedule: `down` from the weight to `last_guidance`, `up` the other way, or `constant`.
     It works on the `logits` (MAGNeT) or on the features under the heads, `hidden` (MaskGCT); `rescale` (0 to
-    1) takes back that much of the spread that it adds there (arXiv 2305.08891, equation 16).
+    1) takes back that much of the spread that it adds there (arXiv 2305.08891, equation 16). It is asked for
+    while the share of hidden spans lies in `interval` (arXiv 2404.07724): a step outside it runs the network
+    on half of the rows.
 
     sampler: `confidence` (MaskGIT: the most confident spans first; noise is the scale of the Gumbel noise on
     their log-probability, annealed to 0), `low-discrepancy` (spread over the clip), `first-hitting` (masked
@@ -67,6 +69,7 @@ class StagePlan:
     scoring: str = "max"
     top_k: int = 0
     last_guidance: float = 1.0
+    interval: tuple[float, ...] = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         for what, value, known in (
@@ -77,6 +80,7 @@ class StagePlan:
         ):
             if value not in known:
                 raise UsageError(f"{what} '{value}': choose {', '.join(known)}")
+        check_interval(self.interval)
         if self.looks_back and self.sampler != "confidence":
             raise UsageError(f"the sampler '{self.sampler}' does not hide again what it has revealed")
 
@@ -87,6 +91,9 @@ class StagePlan:
 
     def guidance_at(self, masked: float) -> float:
         """The weight of the condition where the share `masked` (1 to 0) of the spans is hidden."""
+        least, most = self.interval
+        if not least <= masked <= most:
+            return 1.0
         share = {"down": masked, "up": 1.0 - masked, "constant": 1.0}[self.course]
         return self.last_guidance + (self.guidance - self.last_guidance) * share
 
@@ -156,6 +163,7 @@ class Changes:
     scoring: str | None = None
     schedule: str | None = None
     course: str | None = None
+    interval: Sequence[float] | None = None
     rescale: float | None = None
     remask: bool | None = None
     critic: bool | None = None
@@ -168,6 +176,8 @@ class Changes:
         in_range("top-p", self.top_p, 1e-3, 1.0)
         in_range("top-k", self.top_k, 0, 1 << 20)
         in_range("rescale", self.rescale, 0.0, 1.0)
+        if self.interval is not None:
+            check_interval(self.interval)
         if self.span is not None and self.span < 1:
             raise UsageError(f"span {self.span}: give frames, 1 or more")
 
@@ -193,8 +203,18 @@ def make_plan(plan: Plan, changes: Changes) -> Plan:
             for s in stages
         )
     asked = {k: getattr(changes, k) for k in EVERYWHERE if getattr(changes, k) is not None}
+    if changes.interval is not None:
+        asked["interval"] = tuple(changes.interval)
     stages = tuple(replace(s, **asked) for s in stages)
     return Plan(stages, changes.span or plan.span_length, changes.schedule or plan.schedule)
+
+
+def check_interval(interval: Sequence[float] | float) -> None:
+    """Raise UsageError where `interval` is not a lesser and a greater share of what is hidden."""
+    ends = interval if isinstance(interval, Sequence) else [interval]
+    if len(ends) != 2 or not 0.0 <= ends[0] < ends[1] <= 1.0:
+        told = ",".join(f"{end:g}" for end in ends)
+        raise UsageError(f"interval {told}: give two shares of what is hidden, 0 ≤ FROM < TO ≤ 1")
 
 
 def split_steps(steps: int | Sequence[int], streams: int) -> tuple[int, ...]:

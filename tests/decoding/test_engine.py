@@ -81,6 +81,10 @@ def test_guidance_runs_a_second_row_only_where_it_weighs():
     stages = (StagePlan(3, guidance=4.0), StagePlan(2))
     decode(oracle, Grid.blank(1, 2, 30), 1.0, Plan(stages), [0], unconditional=1.0)
     assert oracle.passes == [2, 2, 2, 1, 1]
+    oracle = Oracle()  # before its steps 1, .92, .71 and .38 are hidden
+    stages = (StagePlan(4, guidance=4.0, interval=(0.5, 0.95)),)
+    decode(oracle, Grid.blank(1, 1, 30), 1.0, Plan(stages), [0], unconditional=1.0)
+    assert oracle.passes == [1, 2, 2, 1]
 
 
 def test_a_clip_does_not_depend_on_its_neighbours_and_seeds_matter():
@@ -121,6 +125,8 @@ def test_what_the_user_asks_for_replaces_the_models_own():
     other = make_plan(mine, Changes(sampler="entropy", schedule="linear", course="up", rescale=0.7))
     assert other.schedule == "linear" and {s.sampler for s in other.stages} == {"entropy"}
     assert {(s.course, s.rescale) for s in other.stages} == {("up", 0.7)}
+    within = make_plan(mine, Changes(interval=[0.5, 1.0]))
+    assert {s.interval for s in within.stages} == {(0.5, 1.0)}
 
 
 @pytest.mark.parametrize(
@@ -134,6 +140,9 @@ def test_what_the_user_asks_for_replaces_the_models_own():
         {"schedule": "square"},
         {"course": "sideways"},
         {"sampler": "entropy", "remask": True},
+        {"interval": 0.5},
+        {"interval": [0.9, 0.3]},
+        {"interval": [0.0, 0.5, 1.0]},
         {"temperature": float("nan")},
     ],
 )

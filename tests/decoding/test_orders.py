@@ -101,6 +101,11 @@ def test_guidance_courses():
     assert weights == {"down": [3, 2, 1], "up": [1, 2, 3], "constant": [3, 3, 3]}
 
 
+def test_guidance_within_an_interval():
+    stage = StagePlan(1, guidance=3.0, course="constant", interval=(0.3, 0.9))
+    assert [stage.guidance_at(m) for m in (1.0, 0.9, 0.5, 0.3, 0.2)] == [1, 3, 3, 3, 1]
+
+
 def test_unknown_names_are_refused():
     with pytest.raises(UsageError, match="sampler 'best'"):
         StagePlan(1, sampler="best")
