@@ -3,8 +3,8 @@
 python -m benchmarks.cheap_steps [--seconds 10] [--rounds 5] [--threads 2] [--model NAME|PATH]
 
 The codes of one sound of so many seconds (no audio is made of them), and a minute of speech. Every row is
-the same mathematics, so that the codes are those of the first one but for cells where rounding decides: `same`
-is their share (of speech: of samples). Rounds are interleaved, figures are medians.
+the same mathematics, so that the codes are those of the first one but for cells where rounding decides:
+`same` is their share (of speech: of samples). Rounds are interleaved, figures are medians.
 """
 
 import argparse
