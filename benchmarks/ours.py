@@ -88,7 +88,7 @@ class Speech(Ours):
 
 
 class Magnet(Ours):
-    """MAGNeT-small at its true shape (`tiny`: a toy) with random weights: one guided step of ten seconds."""
+    """MAGNeT-small at its true shape (`tiny`: a toy) with random weights: one step of ten seconds."""
 
     def __init__(self, shape: str = "small"):
         from maskaudio.networks.magnet import MagnetConfig, MagnetNetwork
@@ -104,17 +104,21 @@ class Magnet(Ours):
         words = torch.ones(1, 16, dtype=torch.bool)
         with torch.inference_mode():
             told = self.network.condition(torch.randn(1, 16, 768), words)
-            self.condition = self.network.transformer.join(told, self.network.nothing(1))
+            self.told = told
+            self.both = self.network.transformer.join(told, self.network.nothing(1))
 
     @torch.inference_mode()
-    def step(self, number: int, stage: int = 0) -> float:
-        """The first step of a stage, both rows of guidance; no audio comes of it."""
+    def step(self, number: int, stage: int = 0, guided: bool = True) -> float:
+        """The first step of a stage, with both rows of guidance or without; no audio comes of it."""
         c, generator = self.config, torch.Generator().manual_seed(number)
-        codes = torch.randint(0, c.vocab, (2, c.streams, c.frames), generator=generator)
+        rows, condition = (2, self.both) if guided else (1, self.told)
+        codes = torch.randint(0, c.vocab, (rows, c.streams, c.frames), generator=generator)
         codes[:, stage:] = c.vocab
-        every = torch.ones(2, c.frames, dtype=torch.bool)
-        one, none = self.network.transformer.logits(codes, stage, self.condition, every).chunk(2)
-        none + 3.0 * (one - none)
+        every = torch.ones(rows, c.frames, dtype=torch.bool)
+        logits = self.network.transformer.logits(codes, stage, condition, every)
+        if guided:
+            one, none = logits.chunk(2)
+            none + 3.0 * (one - none)
         return 0.0
 
 

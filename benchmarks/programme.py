@@ -104,7 +104,9 @@ class Programme:
             if self.audiocraft:
                 other = task("audiocraft", "step", stage=stage)
                 rows.append(Row(f"audiocraft 1.3.0, stage {stage + 1}", other, own))
-        title = "A guided step of MAGNeT-small, 10 s, random weights"
+            alone = task("magnet", "step", stage=stage, guided=False)
+            rows.append(Row(f"maskaudio, stage {stage + 1}, without guidance", alone, own))
+        title = "A step of MAGNeT-small, 10 s, random weights"
         yield Table(title, tuple(rows), "times ours")
 
     def roofline(self) -> Iterable[Table]:
