@@ -32,19 +32,28 @@ class Judge(nn.Module):
         self.head = nn.Linear(widths[-1] * 4 * 2, len(labels))
 
     def forward(self, mel: Tensor) -> Tensor:
+        return self.head(self.drop(self.embed(mel)))
+
+    def embed(self, mel: Tensor) -> Tensor:
+        """Mel power in dB [B, 64, T] → what the labels are read from, [B, 1536]."""
         top = mel.amax((1, 2), keepdim=True)
         x = (mel - top).clamp(min=-RANGE) / RANGE * 4 + 2
         x = self.stages(F.relu(self.stem(x[:, None])))  # [B, C, 4, T / 16]
-        x = torch.cat([x.mean(-1), x.amax(-1)], 1).flatten(1)
-        return self.head(self.drop(x))
+        return torch.cat([x.mean(-1), x.amax(-1)], 1).flatten(1)
 
     @torch.inference_mode()
     def rank(self, waves: Tensor) -> list[list[str]]:
         """waves [B, N] at 24 kHz → for each its labels, likeliest first; the first four seconds count."""
+        return self.hear(waves)[0]
+
+    @torch.inference_mode()
+    def hear(self, waves: Tensor) -> tuple[list[list[str]], Tensor]:
+        """The same, and the embeddings [B, 1536] that it goes by."""
         length = int(SECONDS * SAMPLE_RATE)
         waves = F.pad(waves[:, :length], (0, max(0, length - waves.shape[1])))
-        order = self(mel_db(waves)).argsort(-1, descending=True)
-        return [[self.labels[i] for i in row] for row in order.tolist()]
+        embedding = self.embed(mel_db(waves))
+        order = self.head(embedding).argsort(-1, descending=True)
+        return [[self.labels[i] for i in row] for row in order.tolist()], embedding
 
 
 class _Stage(nn.Module):
@@ -81,6 +90,9 @@ def load_judge(path: Path) -> Judge:
         raise MaskaudioError(f"{path}: not a judge ({error})") from None
     if labels is None:
         raise MaskaudioError(f"{path}: not a judge (its header names no labels)")
-    judge = Judge(json.loads(labels))
-    judge.load_state_dict({n: t.float() if t.is_floating_point() else t for n, t in tensors.items()})
+    try:
+        judge = Judge(json.loads(labels))
+        judge.load_state_dict({n: t.float() if t.is_floating_point() else t for n, t in tensors.items()})
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise MaskaudioError(f"{path}: not a judge ({str(error).splitlines()[0]})") from None
     return judge.eval()

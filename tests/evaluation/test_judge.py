@@ -25,6 +25,16 @@ def test_level_and_what_follows_four_seconds_do_not_matter():
     assert sorted(judge.rank(torch.zeros(1, 100))[0]) == sorted(judge.labels)
 
 
+def test_other_weights_are_refused(tmp_path):
+    from safetensors.torch import save_file
+
+    path = tmp_path / "judge.safetensors"
+    for labels in ('["dog"]', "dog", "3"):
+        save_file({"x": torch.zeros(1)}, path, metadata={"labels": labels})
+        with pytest.raises(MaskaudioError, match="not a judge"):
+            load_judge(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"nonsense", None])
 def test_other_files_are_refused(tmp_path, content):
     path = tmp_path / "judge.safetensors"
