@@ -81,6 +81,18 @@ def draw_clip(mel: np.ndarray, codes: np.ndarray, seconds: float, title: str) ->
     return _png(pyplot, figure)
 
 
+def draw_spectrogram(mel: np.ndarray, seconds: float) -> bytes:
+    """A PNG of a mel spectrogram [n_mels, F] in dB of so many seconds, 70 dB from dark to light."""
+    pyplot = _pyplot()
+    figure, axes = pyplot.subplots(figsize=(5, 1.5), layout="constrained")
+    place = (0.0, seconds, 0, len(mel))
+    axes.imshow(mel, origin="lower", aspect="auto", cmap="magma", extent=place, vmin=mel.max() - 70)
+    axes.set_yticks([])
+    axes.set_ylabel("mel")
+    axes.set_xlabel("seconds")
+    return _png(pyplot, figure)
+
+
 def check_picture(path: Path, kinds: tuple[str, ...]) -> None:
     """Raise UsageError where the name of a picture ends in none of `kinds`."""
     if path.suffix.lower() not in kinds:

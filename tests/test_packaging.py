@@ -20,7 +20,7 @@ def sources() -> set[str]:
     found = set()
     for home, folder in homes.items():
         for path in folder.rglob("*"):
-            wanted = path.suffix in (WEIGHTS if folder.name == "models" else {".py", ".safetensors"})
+            wanted = path.suffix in (WEIGHTS if folder.name == "models" else {".py", ".safetensors", ".html"})
             wanted |= ROOT / "maskaudio" / "serving" / "page" in path.parents
             if path.is_file() and wanted and "__pycache__" not in path.parts:
                 found.add(f"{home}/{path.relative_to(folder).as_posix()}")
