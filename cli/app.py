@@ -15,6 +15,7 @@ from maskaudio.cli import (
     codec,
     doctor,
     edit,
+    evaluate,
     generate,
     inspect,
     models,
@@ -43,6 +44,7 @@ app.add_typer(voices.app, name="voices")
 app.add_typer(models.app, name="models")
 app.add_typer(codec.app, name="codec")
 app.add_typer(train.app, name="train")
+app.add_typer(evaluate.app, name="eval")
 app.command()(doctor.doctor)
 
 
