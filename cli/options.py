@@ -88,7 +88,7 @@ TopP = Annotated[float | None, option("--top-p", help="Draw from the likeliest t
 NoTags = Annotated[bool, option("--no-tags", help="Do not say in the file how it was made.")]
 Dtype = Annotated[
     str | None,
-    option("--dtype", help="Of published models: float32, float16 or bfloat16. [default: by device]"),
+    option("--dtype", help="What to compute in: float32, float16, bfloat16. [default: by processor]"),
 ]
 Device = Annotated[DeviceName, option("--device", help="Where to compute.")]
 Threads = Annotated[int | None, option("--threads", min=1, help="CPU threads to use. [default: all]")]

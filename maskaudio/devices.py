@@ -21,6 +21,18 @@ def pick_device(wanted: str = "auto") -> str:
 DTYPES = ("float32", "float16", "bfloat16")
 
 
+def quick_dtype(device: str) -> str:
+    """What our own networks compute in unless told: bfloat16 where a processor is made for it, or float32."""
+    import torch
+
+    if device == "cuda":
+        quick = torch.cuda.is_bf16_supported()
+    else:
+        has = torch.cpu.get_capabilities() if device == "cpu" else {}
+        quick = bool(has.get("avx512_bf16") or has.get("amx_bf16"))  # without them it is hopelessly slow
+    return "bfloat16" if quick else "float32"
+
+
 def pick_dtype(wanted: str | None, usual: str = "float32") -> Any:
     """The torch.dtype of a name, `usual` where none is wanted. UsageError for one that is not of DTYPES."""
     import torch
@@ -28,9 +40,3 @@ def pick_dtype(wanted: str | None, usual: str = "float32") -> Any:
     if (wanted or usual) not in DTYPES:
         raise UsageError(f"dtype {wanted}: choose {', '.join(DTYPES)}")
     return getattr(torch, wanted or usual)
-
-
-def own_dtype(wanted: str | None) -> None:
-    """Raise UsageError where a model of ours is asked to compute in anything but float32."""
-    if wanted not in (None, "float32"):
-        raise UsageError(f"dtype {wanted}: our own models compute in float32; --dtype is for published ones")

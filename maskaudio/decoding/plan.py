@@ -11,6 +11,7 @@ SAMPLERS = ("confidence", "low-discrepancy", "first-hitting", "entropy", "magnet
 SCORINGS = ("max", "product", "stride-1")
 COURSES = ("down", "up", "constant")
 SPACES = ("logits", "hidden")
+GUIDED = (0.5, 0.95)  # shares of what is hidden between which guidance is worth a second row
 COLDEST = 1e-2  # temperature that stands for 0
 EVERYWHERE = (  # changed in every stage
     "top_p",
@@ -129,7 +130,10 @@ def default_plan(streams: int, span_length: int, steps: int | None = None) -> Pl
     steps: in all; absent: 12, or two for every stream where that is more.
     """
     first, *later = split_steps(steps or max(12, 2 * streams), streams)
-    stages = (StagePlan(first, guidance=3.0), *(StagePlan(n, temperature=0.8) for n in later))
+    stages = (
+        StagePlan(first, guidance=3.0, interval=GUIDED),
+        *(StagePlan(n, temperature=0.8) for n in later),
+    )
     return Plan(stages, span_length)
 
 

@@ -1,6 +1,8 @@
 """The masked transformer: sees a token grid with holes, predicts it stage by stage."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -91,6 +93,7 @@ class MaskedTransformer(nn.Module):
         super().__init__()
         c = self.config = config
         self.vocab, self.streams, self.stages = c.vocab, c.streams, c.stages or c.streams
+        self.computes = torch.float32  # or what a processor is quicker at; training has its own precision
         self.embed = nn.ModuleList(nn.Embedding(c.vocab + 1, c.dim) for _ in range(c.streams))
         self.stage = nn.Embedding(c.streams, c.dim)
         self.causal = nn.Parameter(torch.zeros(c.dim))  # says: left to right
@@ -214,7 +217,8 @@ class MaskedTransformer(nn.Module):
         runs on; the logits always come back there, where the drawing is done.
         """
         device = self.stage.weight.device
-        return self.score(codes.to(device), stage, condition, cells.to(device), guide=guide).cpu()
+        with self._arithmetic():
+            return self.score(codes.to(device), stage, condition, cells.to(device), guide=guide).cpu()
 
     def genuine(self, codes: Tensor, stage: int, condition: Condition) -> Tensor:
         """How true each frame's codes in the streams of `stage` look, logits [B, T].
@@ -222,9 +226,16 @@ class MaskedTransformer(nn.Module):
         The token critic (arXiv 2209.04439) as a head on the network's own features; codes [B, K, T] are known
         in these streams.
         """
-        features = self(codes.to(self.stage.weight.device), stage, condition)
         streams = self.streams_of(stage)
-        return self.critic(features)[..., streams.start : streams.stop].mean(-1)
+        with self._arithmetic():
+            features = self(codes.to(self.stage.weight.device), stage, condition)
+            return self.critic(features)[..., streams.start : streams.stop].float().mean(-1)
+
+    def _arithmetic(self) -> AbstractContextManager[Any]:
+        """Within: products are of `computes`; what is added up, and what comes out, stays float32."""
+        if self.computes == torch.float32:
+            return nullcontext()  # training may have chosen a precision around
+        return torch.autocast(self.stage.weight.device.type, self.computes)
 
     def past(self, frames: int) -> Past:
         """No frame yet of the `frames` of a grid."""
@@ -237,7 +248,8 @@ class MaskedTransformer(nn.Module):
         device = self.stage.weight.device
         cells = torch.ones(len(column), 1, dtype=torch.bool, device=device)
         codes = column[:, :, None].to(device)
-        return self.score(codes, stage, condition, cells, causal=True, delayed=delayed, past=past).cpu()
+        with self._arithmetic():
+            return self.score(codes, stage, condition, cells, causal=True, delayed=delayed, past=past).cpu()
 
     def score(
         self,
@@ -261,7 +273,7 @@ class MaskedTransformer(nn.Module):
         prior = condition.prior
         if guide is not None:
             weight, rescale = guide
-            features = guided(*features.chunk(2), weight, rescale, over=(1, 2))
+            features = guided(*features.float().chunk(2), weight, rescale, over=(1, 2))
             codes, cells = codes.chunk(2)[0], cells.chunk(2)[0]
             prior = None if prior is None else guided(*prior.chunk(2), weight)
         scored = features[cells]

@@ -16,7 +16,7 @@ from maskaudio.codec.load import load_codec
 from maskaudio.codec.protocol import Codec
 from maskaudio.config import from_dict
 from maskaudio.decoding.plan import Plan
-from maskaudio.devices import own_dtype
+from maskaudio.devices import pick_dtype, quick_dtype
 from maskaudio.errors import MaskaudioError
 from maskaudio.networks.sound import SoundConfig, SoundNetwork
 from maskaudio.networks.transformer import Condition, MaskedTransformer
@@ -128,8 +128,8 @@ class Companions:
 def load(model: str | Path = "sound", device: str = "cpu", dtype: str | None = None) -> Generator:
     """The sound model of a name or folder, ours or a published one; loaded once per process.
 
-    dtype: what a published model computes in, such as bfloat16. Raises MaskaudioError where the model is
-    missing or damaged, UsageError for a dtype that it does not know.
+    dtype: what the network that fills grids computes in, see `quick_dtype`; published ones come in float32 on
+    a CPU. Raises MaskaudioError where the model is missing or damaged, UsageError for an unknown dtype.
     """
     return _load(str(model), device, dtype)
 
@@ -142,7 +142,7 @@ def _load(model: str, device: str, dtype: str | None) -> Generator:
         from maskaudio.pipelines.magnet_model import load_magnet
 
         return load_magnet(folder, device, dtype)
-    own_dtype(dtype)
+    computes = pick_dtype(dtype, quick_dtype(device))
     asked = {field.name: table[field.name] for field in fields(Companions) if field.name in table}
     companions = from_dict(Companions, asked, f"{folder}/config.json")
     network = build(SoundNetwork, SoundConfig, folder, "sound").to(device)
@@ -153,6 +153,7 @@ def _load(model: str, device: str, dtype: str | None) -> Generator:
             f"this one is {codec.hash}; train the model again on it"
         )
     transformer, plan = network.transformer, companions.plan
+    transformer.computes = computes
     if transformer.vocab != codec.vocab or not len(plan.stages) == transformer.streams <= codec.streams:
         raise MaskaudioError(f"{folder}/config.json: streams of plan, network and codec do not fit")
     if codec.layout == "bands" and transformer.streams != codec.streams:

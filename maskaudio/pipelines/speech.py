@@ -15,7 +15,7 @@ from maskaudio.checkpoints.registry import find_model, kind_of
 from maskaudio.checkpoints.voices import read_voice_notes, voice_files
 from maskaudio.checks import check_seed, pick_seeds
 from maskaudio.decoding.engine import Progress
-from maskaudio.devices import own_dtype, pick_device
+from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
 from maskaudio.pipelines.saying import Asked, Manner, Utterance, in_turn, together
 from maskaudio.pipelines.speech_model import (
@@ -64,9 +64,8 @@ def speak(
     seconds that the whole shall take. language: en-us or en-gb; absent, the voice's. engine: what reads the
     text, see text/phonemes.py. seed: drawn where absent, and in the result's `tags`. steps: reveals of
     semantic tokens and of the first acoustic stream. candidates: how many times each sentence is made; the
-    one that the tokeniser understands best is kept. model: ours, or a published MaskGCT, for which dtype
-    counts, and which needs `voice_text` (pipelines/maskgct.py). Raises UsageError for values that make no
-    sense.
+    one that the tokeniser understands best is kept. model: ours, or a published MaskGCT, which needs
+    `voice_text` (pipelines/maskgct.py). dtype: see `speech_model.load`. UsageError for senseless values.
     """
     alone = isinstance(text, str)
     texts = [text] if alone else list(text)
@@ -82,7 +81,7 @@ def speak(
         how |= {"dtype": dtype, "observer": observer, **dataclasses.asdict(manner)}
         said = [list(utterances(one, voice=who, seed=number, **how)) for one, who, number in each]
     else:
-        own_dtype(dtype)
+        how |= {"dtype": dtype}
         waiting = [list(_asked(one, manner, voice=who, seed=number, **how)) for one, who, number in each]
         said = together(waiting, manner, observer)
     audios = [
@@ -121,7 +120,6 @@ def utterances(
         del told["candidates"]
         yield from maskgct.utterances(text, **told)
         return
-    own_dtype(dtype)
     asked = _asked(
         text,
         manner,
@@ -133,6 +131,7 @@ def utterances(
         model=model,
         pronunciations=pronunciations,
         device=device,
+        dtype=dtype,
     )
     yield from in_turn(asked, manner, observer)
 
@@ -154,6 +153,7 @@ def _asked(
     model: str | Path,
     pronunciations: Mapping[str, str] | None,
     device: str,
+    dtype: str | None,
 ) -> Iterator[Asked]:
     """What a text asks for, sentence by sentence."""
     check_seed(seed)
@@ -162,7 +162,7 @@ def _asked(
     language = language or spoken_language(folder, voice)
     script = read_script(text, language=language, pronunciations=pronunciations, engine=engine)
     first = next(script)  # says what is wrong before anything is loaded
-    speech = load(model, pick_device(device))
+    speech = load(model, pick_device(device), dtype)
     speaker = speech.voice(voice)
     tags = provenance(speech.name, text, seed, voice=speaker.name)
     speed = manner.speed if manner.speed is not None else voice_pace(speech, speaker, voice_text, language)

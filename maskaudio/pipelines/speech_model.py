@@ -19,6 +19,7 @@ from maskaudio.codec.semantic import FINER, NOTHING, SpeechTokeniser, spelled
 from maskaudio.config import from_dict
 from maskaudio.decoding.engine import Grid, Progress, decode
 from maskaudio.decoding.plan import Plan
+from maskaudio.devices import pick_dtype, quick_dtype
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.networks.speech import SpeechConfig, SpeechNetwork
 from maskaudio.pipelines.voices import LONGEST, Voice, voice_from_clip
@@ -86,14 +87,24 @@ class Companions:
     acoustic: Plan
 
 
+def load(model: str | Path = "speech", device: str = "cpu", dtype: str | None = None) -> SpeechModel:
+    """The speech model of a name or folder, loaded once per process.
+
+    dtype: what the networks that fill grids compute in, see `quick_dtype`. Raises MaskaudioError where the
+    model is missing or damaged, UsageError for an unknown dtype.
+    """
+    return _load(str(model), device, dtype or quick_dtype(device))
+
+
 @functools.lru_cache(maxsize=2)
-def load(model: str | Path = "speech", device: str = "cpu") -> SpeechModel:
-    """The speech model of a name or folder. Raises MaskaudioError where it is missing or damaged."""
+def _load(model: str, device: str, dtype: str) -> SpeechModel:
+    computes = pick_dtype(dtype)
     folder = find_model(model, "speech")
     table = read_config(folder)
     asked = {field.name: table[field.name] for field in fields(Companions) if field.name in table}
     companions = from_dict(Companions, asked, f"{folder}/config.json")
     network = build(SpeechNetwork, SpeechConfig, folder, "speech").to(device)
+    network.semantic.computes = network.acoustic.computes = computes
     codec = load_codec(companions.codec, device)
     tokeniser = load_tokeniser(companions.tokens, device)
     for what, hash_now, hash_then in (

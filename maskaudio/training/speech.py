@@ -174,8 +174,8 @@ def speech_task(
 def default_plans(stages: int, span: int) -> tuple[Plan, Plan]:
     """How a freshly trained model decodes its two stages."""
     # cool: what is said and whose voice it is decide nearly all, and drawing widely only blurs the words
-    first = StagePlan(6, temperature=0.35, last_temperature=0.15, guidance=2.0)
-    coarse = StagePlan(8, temperature=0.4, last_temperature=0.2, guidance=2.0)
+    first = StagePlan(2, temperature=0.35, last_temperature=0.15)
+    coarse = StagePlan(6, temperature=0.4, last_temperature=0.2)
     fine = StagePlan(1, temperature=0.5, last_temperature=0.5, average=True)
     return Plan((first,), span), Plan((coarse, *[fine] * (stages - 1)), span)
 

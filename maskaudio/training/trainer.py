@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from maskaudio.audio import write_file
-from maskaudio.devices import pick_device
+from maskaudio.devices import pick_device, quick_dtype
 from maskaudio.errors import MaskaudioError, UsageError
 
 
@@ -187,14 +187,8 @@ def pick_precision(wanted: str, device: str) -> str:
     if wanted not in ("auto", "fp32", "bf16"):
         raise UsageError(f"precision '{wanted}': choose auto, fp32 or bf16")
     if wanted == "auto":
-        quick = {"cuda": torch.cuda.is_bf16_supported, "cpu": _cpu_has_bf16}.get(device, lambda: False)()
-        wanted = "bf16" if quick else "fp32"
+        wanted = {"bfloat16": "bf16", "float32": "fp32"}[quick_dtype(device)]
     return {"fp32": "no", "bf16": "bf16"}[wanted]
-
-
-def _cpu_has_bf16() -> bool:
-    has = torch.cpu.get_capabilities()
-    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
 def plot_losses(log_file: Path, picture: Path) -> None:
