@@ -20,9 +20,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import maskaudio
-from benchmarks.roofline import gflop
+from benchmarks.racing.roofline import gflop
+from benchmarks.racing.texts import prompts, texts
 from benchmarks.tables import table
-from benchmarks.texts import prompts, texts
 from maskaudio.decoding.engine import Grid
 from maskaudio.networks.transformer import Condition, MaskedTransformer
 from maskaudio.pipelines.filling import Filling

@@ -7,8 +7,8 @@ Every round runs every task once, beginning elsewhere each time; figures are med
 least and the most, comparisons are made round by round. Systems are processes of their own, loaded and asked
 once before. Whole processes are timed from start to exit. Memory is the most that a process held resident
 during a task, its model and leftovers of earlier tasks included: the least of the rounds. DIR of --peers is
-what `python -m benchmarks.peers DIR` has set up. Tables go to the terminal and to --out, with every lap
-(speed.json) and pictures.
+what `python -m benchmarks.racing.peers DIR` has set up. Tables go to the terminal and to --out, with every
+lap (speed.json) and pictures.
 """
 
 import argparse
@@ -21,14 +21,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks import peers, speed_plots
-from benchmarks.contestants import Contestant, whole_process
-from benchmarks.programme import PROCESS, SECTIONS, Programme, Table, Task
-from benchmarks.race import Lap, race
-from benchmarks.reports import load, machine, phases_table, raced_table, roofline_table
-from benchmarks.startup import imported, installed
+from benchmarks.racing import peers, plots
+from benchmarks.racing.contestants import Contestant, whole_process
+from benchmarks.racing.programme import PROCESS, SECTIONS, Programme, Table, Task
+from benchmarks.racing.race import Lap, race
+from benchmarks.racing.reports import load, machine, phases_table, raced_table, roofline_table
+from benchmarks.racing.startup import imported, installed
+from benchmarks.racing.texts import prompts, texts
 from benchmarks.tables import table
-from benchmarks.texts import prompts, texts
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -189,17 +189,17 @@ def drawn(
     folder: Path,
 ) -> Iterator[str]:
     """Draws what there is to draw, and yields the names of the files."""
-    if speed_plots.plot_lengths(laps, titles, folder / "lengths.png"):
+    if plots.plot_lengths(laps, titles, folder / "lengths.png"):
         yield "lengths.png"
     for name, tables in sections.items():
-        if speed_plots.plot_ratios(tables, laps, folder / f"{name}.png"):
+        if plots.plot_ratios(tables, laps, folder / f"{name}.png"):
             yield f"{name}.png"
-    if speed_plots.plot_phases(phases, folder / "phases.png"):
+    if plots.plot_phases(phases, folder / "phases.png"):
         yield "phases.png"
 
 
 def _ours(name: str, *model: str) -> list[str | Path]:
-    return [sys.executable, "-m", "benchmarks.ours", name, *model]
+    return [sys.executable, "-m", "benchmarks.racing.ours", name, *model]
 
 
 def _duration(file: Path) -> float:

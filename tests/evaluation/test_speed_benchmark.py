@@ -7,19 +7,20 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmarks import peers, speed
-from benchmarks.contestants import Contestant, whole_process
-from benchmarks.ours import Magnet, Matrix
-from benchmarks.peers import packed
-from benchmarks.phases import REST, Clock
-from benchmarks.programme import SECTIONS, Programme
-from benchmarks.race import Lap, race, seconds, times
-from benchmarks.roofline import gflop
-from benchmarks.texts import PACE, texts
+from benchmarks import speed
+from benchmarks.racing import peers
+from benchmarks.racing.contestants import Contestant, whole_process
+from benchmarks.racing.ours import Magnet, Matrix
+from benchmarks.racing.peers import packed
+from benchmarks.racing.phases import REST, Clock
+from benchmarks.racing.programme import SECTIONS, Programme
+from benchmarks.racing.race import Lap, race, seconds, times
+from benchmarks.racing.roofline import gflop
+from benchmarks.racing.texts import PACE, texts
 from tests.tiny import tiny_sound_model, tiny_speech_model
 
 ECHO = """
-from benchmarks.contestants import answer
+from benchmarks.racing.contestants import answer
 
 class Echo:
     def __init__(self):
@@ -103,7 +104,7 @@ def test_what_is_counted():
 
 def test_time_belongs_to_the_innermost_phase(monkeypatch):
     now = iter([0.0, 7.0, 8.0, 11.0, 12.0])  # made, outer begins, inner begins, inner ends, outer ends
-    monkeypatch.setattr("benchmarks.phases.time", SimpleNamespace(perf_counter=lambda: next(now)))
+    monkeypatch.setattr("benchmarks.racing.phases.time", SimpleNamespace(perf_counter=lambda: next(now)))
     clock = Clock()
     with clock.phase("outer"), clock.phase("inner"):
         pass

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-SENTENCES = json.loads((Path(__file__).parent / "sentences.json").read_text("utf-8"))["test"]
+SENTENCES = json.loads((Path(__file__).parent.parent / "sentences.json").read_text("utf-8"))["test"]
 PROMPTS = (
     "rain on a tin roof with distant thunder",
     "a dog barking in a yard",

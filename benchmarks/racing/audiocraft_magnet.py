@@ -1,8 +1,8 @@
 """MAGNeT-small of audiocraft 1.3.0, unmodified, at its true shape with random weights, on a CPU.
 
-Runs in audiocraft's own environment (benchmarks/peers.py) beside a current torch: what it pins and a step
-does not need is replaced by empty modules. xformers has no operator for a CPU (audiocraft issue #426);
-torch's own attention stands in, the fastest that a user could patch in.
+Runs in audiocraft's own environment (peers.py) beside a current torch: what it pins and a step does not need
+is replaced by empty modules. xformers has no operator for a CPU (audiocraft issue #426); torch's own
+attention stands in, the fastest that a user could patch in.
 """
 
 import importlib.abc
@@ -81,7 +81,7 @@ SETTINGS = {
 
 
 class AudiocraftMagnet:
-    """One guided step at a time, as ours does it in benchmarks/ours.py."""
+    """One guided step at a time, as ours does it in benchmarks/racing/ours.py."""
 
     def __init__(self) -> None:
         warnings.filterwarnings("ignore")

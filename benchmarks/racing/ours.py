@@ -1,4 +1,4 @@
-"""Our side of the race, as contestants: python -m benchmarks.ours sound|speech|magnet|matrix [MODEL]"""
+"""Our side of the race: python -m benchmarks.racing.ours sound|speech|magnet|matrix [MODEL]"""
 
 import sys
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from typing import Any
 import torch
 
 import maskaudio
-from benchmarks.contestants import answer
-from benchmarks.phases import phases
-from benchmarks.roofline import MatrixProduct, gflop
-from benchmarks.texts import prompts, texts
+from benchmarks.racing.contestants import answer
+from benchmarks.racing.phases import phases
+from benchmarks.racing.roofline import MatrixProduct, gflop
+from benchmarks.racing.texts import prompts, texts
 
 
 class Ours:

@@ -1,6 +1,6 @@
 """Other people's systems for the race of `python -m benchmarks speed`, each in a virtual environment.
 
-python -m benchmarks.peers DIR [NAME …]
+python -m benchmarks.racing.peers DIR [NAME …]
 
 Sets each up in DIR/NAME from PyPI alone and asks it once; what cannot be had is skipped with a line.
 """
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contestants import Contestant, answer
-from benchmarks.texts import texts
+from benchmarks.racing.contestants import Contestant, answer
+from benchmarks.racing.texts import texts
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def found(folder: Path | None) -> dict[str, Path]:
 
 def command(name: str, folder: Path) -> list[str | Path]:
     """What starts a peer as a contestant."""
-    return [_python(folder), "-m", "benchmarks.peers", "--answer", name]
+    return [_python(folder), "-m", "benchmarks.racing.peers", "--answer", name]
 
 
 def _python(folder: Path) -> Path:
@@ -168,7 +168,7 @@ def packed(pieces: Iterable[str], most: int) -> Iterator[str]:
 
 def audiocraft() -> Any:
     """MAGNeT of audiocraft 1.3.0."""
-    from benchmarks.audiocraft_magnet import AudiocraftMagnet
+    from benchmarks.racing.audiocraft_magnet import AudiocraftMagnet
 
     return AudiocraftMagnet()
 

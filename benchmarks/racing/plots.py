@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.programme import PROCESS, Table
-from benchmarks.race import Spread, seconds, times
-from benchmarks.reports import Laps
+from benchmarks.racing.programme import PROCESS, Table
+from benchmarks.racing.race import Spread, seconds, times
+from benchmarks.racing.reports import Laps
 
 LENGTHS = {("sound", "generate"): "generate", ("speech", "speak"): "speak"}
 

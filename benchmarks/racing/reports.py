@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.programme import Row, Table, Task
-from benchmarks.race import Lap, Spread, seconds, times
+from benchmarks.racing.programme import Row, Table, Task
+from benchmarks.racing.race import Lap, Spread, seconds, times
 from benchmarks.tables import table
 
 Laps = Mapping[Task, Sequence[Lap]]
