@@ -27,6 +27,12 @@ Sources = Annotated[
 Run = Annotated[
     Path, options.option("-o", "--out", help="Run folder: state, log, loss plot, samples, model.")
 ]
+Recogniser = Annotated[
+    Path | None,
+    options.option(
+        "--recogniser", help="A folder of faster-whisper's, to hear what clips without a text say."
+    ),
+]
 Resume = Annotated[bool, options.option("--resume", help="Go on where the run in this folder stopped.")]
 Start = Annotated[
     str | None, options.option("--from", help="Go on from this model of the same kind: its name or folder.")
@@ -74,14 +80,18 @@ def _speech() -> Kind:
     return Kind(recipe.SpeechRecipe, speech.train_speech, estimate.speech_hours, {"spoken": True})
 
 
-def _trainer(kind: Callable[[], Kind], *, further: bool = False) -> Callable[..., None]:
-    """The command that trains what `kind` imports; `further`: it can go on from a finished model."""
+FURTHER = ("start", "recogniser")  # what only some commands have
+
+
+def _trainer(kind: Callable[[], Kind], *further: str) -> Callable[..., None]:
+    """The command that trains what `kind` imports; it has these `further` options."""
 
     def command(
         recipe: Recipe,
         data: Sources,
         out: Run,
         start: Start = None,
+        recogniser: Recogniser = None,
         resume: Resume = False,
         dry_run: DryRun = False,
         changes: Changes = None,
@@ -93,21 +103,19 @@ def _trainer(kind: Callable[[], Kind], *, further: bool = False) -> Callable[...
         debug: options.Debug = False,
     ) -> None:
         options.set_up(quiet=quiet, verbose=verbose, threads=threads)
-        more = {"resume": resume, "device": device.value} | ({"start": start} if further else {})
+        all_further = {"start": start, "recogniser": recogniser}
+        more = {"resume": resume, "device": device.value} | {name: all_further[name] for name in further}
         _run(kind(), recipe, data, out, changes, dry_run, quiet, as_json, **more)
 
-    if not further:
-        told = inspect.signature(command)
-        kept = [p for name, p in told.parameters.items() if name != "start"]
-        command.__signature__ = told.replace(parameters=kept)  # what typer reads
+    told = inspect.signature(command)
+    kept = [p for name, p in told.parameters.items() if name not in FURTHER or name in further]
+    command.__signature__ = told.replace(parameters=kept)  # what typer reads
     return command
 
 
-app.command("codec", help="Train a codec: tokens ⇄ log-mel, then log-mel → wave.")(
-    _trainer(_codec, further=True)
-)
+app.command("codec", help="Train a codec: tokens ⇄ log-mel, then log-mel → wave.")(_trainer(_codec, "start"))
 app.command("sound", help="Train text → sound: a masked transformer on a codec's tokens.")(
-    _trainer(_sound, further=True)
+    _trainer(_sound, "start")
 )
 app.command("speech-tokens", help="Train a speech tokeniser: what is said, in tokens that hardly say who.")(
     _trainer(_speech_tokens)
@@ -115,7 +123,7 @@ app.command("speech-tokens", help="Train a speech tokeniser: what is said, in to
 app.command(
     "speech",
     help="Train text → speech on recordings with their texts; clips of one folder are one speaker's.",
-)(_trainer(_speech, further=True))
+)(_trainer(_speech, "start", "recogniser"))
 
 
 def _run(
@@ -133,7 +141,7 @@ def _run(
 
     plan = read_recipe(kind.recipe, recipe, changes)
     if dry_run:
-        _show_plan(plan, data, kind, as_json)
+        _show_plan(plan, data, out, kind, as_json, settings.get("recogniser"))
     else:
         folder = _carry_out(kind.train, plan, data, out, quiet, **settings)
         if as_json:
@@ -185,12 +193,22 @@ class _Lines:
         print(start + line, end=end, file=sys.stderr, flush=True)
 
 
-def _show_plan(plan: Any, data: list[Path], kind: Kind, as_json: bool) -> None:
-    """What --dry-run prints: clips found and refused, with reasons, hours of audio, hours of training."""
+def _show_plan(
+    plan: Any, data: list[Path], out: Path, kind: Kind, as_json: bool, recogniser: Path | None
+) -> None:
+    """What --dry-run prints: clips found and refused, with reasons, hours of audio, hours of training.
+
+    With a recogniser it leaves in `out` what that hears, to be read and corrected before the run.
+    """
     from maskaudio.training.estimate import clip_seconds
     from maskaudio.training.recipe import recipe_clips
 
-    clips, refused = recipe_clips(plan.data, data, **kind.wanted)
+    hear = None
+    if recogniser:
+        from maskaudio.training.heard import transcriber
+
+        hear = transcriber(recogniser, out)
+    clips, refused = recipe_clips(plan.data, data, **kind.wanted, hear=hear)
     seconds, unreadable = clip_seconds(clips)
     refused = refused + unreadable
     found = {}

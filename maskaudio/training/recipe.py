@@ -1,5 +1,6 @@
 """Recipes: one YAML file that says what to train, on which clips, for how long."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -87,8 +88,13 @@ class SpeechRecipe:
     span: int = 2  # frames
     frames: int = 2400  # in a batch, over all clips
     takes: int = 3  # of every clip: further ones are in other voices
+    text_share: float = 0.2  # of the steps teach text → semantic; 0: that stage stays as --from gives it
     about: dict[str, Any] = field(default_factory=dict)  # summary, licence, status: for `models show`
     data: Data = field(default_factory=Data)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.text_share < 1:
+            raise UsageError(f"text_share: {self.text_share:g}: a share of the steps is 0 or more, below 1")
 
 
 @dataclass(frozen=True)
@@ -147,19 +153,24 @@ def read_recipe(cls: type, path: Path, overrides: list[str] | None = None) -> An
 
 
 def recipe_clips(
-    data: Data, sources: list[Path], *, captioned: bool = False, spoken: bool = False
+    data: Data,
+    sources: list[Path],
+    *,
+    captioned: bool = False,
+    spoken: bool = False,
+    hear: Callable[[list[Clip]], list[Clip]] | None = None,
 ) -> tuple[list[Clip], list[Refused]]:
     """The clips of all `sources` that the recipe wants, and the refused ones with reasons.
 
     Where none was set aside for validation (a small folder), the last one is. `captioned`: those without
-    a caption are refused; `spoken`: those whose text nobody can say.
+    a caption are refused; `spoken`: those whose text nobody can say. hear: gives clips without text one.
     """
     clips: list[Clip] = []
     refused: list[Refused] = []
     for source in sources:
         found, bad = find_clips(source, data.valid_share)
         refused += bad
-        for clip in found:
+        for clip in hear(found) if hear else found:
             odd = [k for k, v in data.without.items() if clip.fields.get(k) == v]
             if odd:
                 refused.append(Refused(clip.name, f"left out by the recipe: {odd[0]}={data.without[odd[0]]}"))

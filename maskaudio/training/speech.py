@@ -21,7 +21,9 @@ from maskaudio.errors import UsageError
 from maskaudio.networks.speech import SpeechConfig, SpeechNetwork
 from maskaudio.networks.transformer import TransformerConfig, alike
 from maskaudio.training.counts import fill_neighbours
+from maskaudio.training.heard import transcriber
 from maskaudio.training.recipe import SpeechRecipe, recipe_clips
+from maskaudio.training.speakers import save_voices
 from maskaudio.training.speech_batches import SpeechTask
 from maskaudio.training.speech_store import Both, SpeechStore, store_speech
 from maskaudio.training.start import known_network
@@ -103,31 +105,41 @@ def train_speech(
     run: Path,
     *,
     start: str | None = None,
+    recogniser: Path | None = None,
     resume: bool = False,
     device: str = "auto",
     **options: Any,
 ) -> Path:
     """Carry out a speech recipe; returns the folder of the finished model, `run`/model.
 
-    start: a speech model to go on from, shapes and all, in place of a new network.
+    start: a speech model to go on from, shapes and all, in place of a new network. The model keeps its voices
+    and has one more for each speaker of the clips. recogniser: a folder of faster-whisper's, which says what
+    clips without a text say.
     """
     codec, tokeniser = load_codec(recipe.codec), load_tokeniser(recipe.tokens)
     if start:
         hashes = {"codec_hash": codec.hash, "tokens_hash": tokeniser.hash}
         network = known_network(start, "speech", SpeechNetwork, SpeechConfig, **hashes)
+    elif not recipe.text_share:
+        raise UsageError("text_share: 0 keeps the first stage of a trained model: name one by --from")
     else:
         network = new_network(recipe, codec, tokeniser)
-    clips, _ = recipe_clips(recipe.data, sources, spoken=True)
+    hear = transcriber(recogniser, run, device) if recogniser else None
     both = Both(tokeniser, codec, network.acoustic.streams)
     stores = {}
     with main_process_first(pick_device(device)):
-        for split, audio in store_splits(clips, run / "audio", codec.sample_rate).items():
+        clips, _ = recipe_clips(recipe.data, sources, spoken=True, hear=hear)
+        waves = store_splits(clips, run / "audio", codec.sample_rate)
+        for split, audio in waves.items():
             more = {"takes": recipe.takes, "rooms": True} if split == "train" else {}
             stores[split] = store_speech(audio, both, run / f"{split}.safetensors", **more)
     if not start:
         count_neighbours(network, stores["train"].tokens)
     task = speech_task(recipe, network, *stores.values(), codec)
     module = SpeechLoss(network)
+    if not recipe.text_share:
+        for part in (network.text, network.durations, network.place, network.semantic):
+            part.requires_grad_(False)
     average = train(module, task, recipe.training, run / "training", resume=resume, device=device, **options)
     module.load_state_dict(average, strict=False)
     folder = run / "model"
@@ -142,8 +154,10 @@ def train_speech(
         "acoustic": to_dict(acoustic),
     }
     save_model(folder, "speech", network.config, network, **extra)
-    if start and (voices := find_model(start, "speech") / "voices").is_dir():  # they fit as they are
-        shutil.copytree(voices, folder / "voices", dirs_exist_ok=True)
+    if start:
+        if (voices := find_model(start, "speech") / "voices").is_dir():  # they fit as they are
+            shutil.copytree(voices, folder / "voices", dirs_exist_ok=True)
+        save_voices(waves["train"], folder / "voices", codec, tokeniser)
     return folder
 
 
@@ -167,6 +181,7 @@ def speech_task(
         span=recipe.span,
         frames=recipe.frames,
         frame_rate=codec.frame_rate,
+        text_share=recipe.text_share,
         seed=recipe.training.seed,
     )
 

@@ -14,6 +14,7 @@ from maskaudio.codec.alignment import align
 from maskaudio.codec.protocol import Codec
 from maskaudio.codec.semantic import SpeechTokeniser
 from maskaudio.training.augment import change_pitch, colour, far_away, move_formants
+from maskaudio.training.speakers import speaker_of
 from maskaudio.training.spoken import Spoken, spoken
 from maskaudio.training.store import AudioStore
 from maskaudio.training.tokens import TokenStore, encode_waves
@@ -92,7 +93,7 @@ def store_speech(
     more as a microphone far away hears it.
     """
     clips = store.clips
-    speakers = [str(clip.fields.get("speaker") or clip.path.parent) for clip in clips]
+    speakers = [speaker_of(clip) for clip in clips]
     voices = {s: [Disguise.of(s, take) for take in range(1, takes)] for s in sorted(set(speakers))}
 
     def waves() -> Iterator[np.ndarray]:

@@ -64,7 +64,7 @@ def store_splits(clips: list[Clip], folder: Path, sample_rate: int) -> dict[str,
 def store_audio(clips: list[Clip], folder: Path, sample_rate: int) -> tuple[AudioStore, list[Refused]]:
     """Decode `clips` into `folder` (reused if it already holds exactly these clips)."""
     data, index = folder / "audio.i16", folder / "audio.json"
-    asked = {"sample_rate": sample_rate, "asked": [_key(c) for c in clips]}
+    asked = {"sample_rate": sample_rate, "asked": [clip_key(c) for c in clips]}
     known = _read_index(index)
     if known is None or any(known[name] != value for name, value in asked.items()):
         index.unlink(missing_ok=True)  # it must never describe another file than the one beside it
@@ -101,7 +101,7 @@ def _read_index(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _key(clip: Clip) -> list[str | int]:
+def clip_key(clip: Clip) -> list[str | int]:
     """A clip and the state of its file: another recording under the same name is another clip."""
     state = clip.path.stat()
     return [str(clip.path), clip.member or "", state.st_size, state.st_mtime_ns]

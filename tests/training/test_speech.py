@@ -6,19 +6,23 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors.torch import load_file
 
+from maskaudio.checkpoints.voices import voice_files
 from maskaudio.errors import UsageError
+from maskaudio.pipelines.speech_model import load
 from maskaudio.text.units import UNITS, units
 from maskaudio.training.augment import change_pitch, colour, cut_treble, far_away, move_formants, vary
 from maskaudio.training.clips import Clip
-from maskaudio.training.recipe import Data, SpeechRecipe, TokeniserRecipe
+from maskaudio.training.heard import transcriber
+from maskaudio.training.recipe import Data, SpeechRecipe, TokeniserRecipe, recipe_clips
 from maskaudio.training.speech import new_network, train_speech
 from maskaudio.training.speech_batches import timed_units
 from maskaudio.training.speech_store import Disguise
 from maskaudio.training.speech_tokens import train_speech_tokens
 from maskaudio.training.spoken import Spoken, frame_classes, spoken
 from maskaudio.training.trainer import Schedule
-from tests.tiny import TOKENISER, tiny_codec_model, tiny_tokeniser_model
+from tests.tiny import TOKENISER, tiny_codec_model, tiny_speech_model, tiny_tokeniser_model
 
 BRIEF = Schedule(steps=4, warmup=1, validate_every=4)
 TINY = {"dim": 32, "layers": 1, "heads": 2}
@@ -137,3 +141,79 @@ def test_more_streams_than_the_codec_has_are_refused(tmp_path):
     tokeniser = load_tokeniser(tiny_tokeniser_model(tmp_path / "tokens"))
     with pytest.raises(UsageError, match="has 3"):
         new_network(SpeechRecipe(BRIEF, streams=4), codec, tokeniser)
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    """A tiny speech model with two voices to go on from, and a brief recipe for it."""
+    folder = tiny_speech_model(tmp_path_factory.mktemp("model"))
+    codec, tokens = str(folder / "codec"), str(folder / "tokens")
+    data = Data(valid_share=0.25)
+    return folder, SpeechRecipe(BRIEF, codec, tokens, frames=400, takes=1, text_share=0, data=data)
+
+
+def test_a_model_gone_on_with_keeps_its_first_stage_and_has_the_speakers_voices(
+    recordings, started, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("maskaudio.pipelines.voices.SPEECH_LIKE", 0.0)
+    monkeypatch.setattr("maskaudio.pipelines.voices.speech_likeness", lambda *_: 1.0)
+    start, recipe = started
+    model = train_speech(recipe, [recordings], tmp_path / "run", device="cpu", start=str(start))
+    before, after = (load_file(folder / "model.safetensors") for folder in (start, model))
+    same = {name.split(".")[0] for name in before if torch.equal(before[name], after[name])}
+    other = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert {"text", "durations", "place", "semantic"} <= same - other
+    assert {"acoustic", "voice", "said", "context"} <= other
+    assert list(voice_files(model)) == ["ada", "ben", "speaker0", "speaker1"]
+    voice = load(model).voice("speaker0")
+    assert voice.about["source"].startswith("speaker0/") and len(voice.semantic) > 25
+
+
+def test_only_a_trained_model_can_keep_its_first_stage(recordings, started, tmp_path):
+    with pytest.raises(UsageError, match="--from"):
+        train_speech(started[1], [recordings], tmp_path, device="cpu")
+    with pytest.raises(UsageError, match="text_share"):
+        replace(started[1], text_share=1.0)
+
+
+def test_clips_without_text_are_heard_once_and_can_be_corrected(tmp_path, monkeypatch):
+    heard = []
+
+    class Ear:
+        name, rate = "an ear", 16000
+
+        def __init__(self, folder, device):
+            assert folder == tmp_path / "ear"
+
+        def hear(self, wave):
+            heard.append(len(wave))
+            return "Good mourning."
+
+    monkeypatch.setattr("maskaudio.evaluation.recogniser.Whisper", Ear)
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("told", "mute"):
+        soundfile.write(data / f"{name}.wav", 0.1 * np.ones(24000), 24000)
+    (data / "told.txt").write_text("Hello.")
+
+    def texts():
+        hear = transcriber(tmp_path / "ear", tmp_path / "run")
+        clips, refused = recipe_clips(Data(valid_share=0), [data], spoken=True, hear=hear)
+        return {clip.name: clip.captions for clip in clips}, refused
+
+    said = {"told.wav": ("Hello.",), "mute.wav": ("Good mourning.",)}
+    assert texts() == (said, []) and texts() == (said, [])
+    assert heard == [16000]
+    notes = tmp_path / "run" / "heard.jsonl"
+    notes.write_text(notes.read_text().replace("mourning", "morning") + '{"clip": ["cut')
+    assert texts()[0]["mute.wav"] == ("Good morning.",) and len(heard) == 1
+    clips, refused = recipe_clips(Data(), [data], spoken=True)
+    assert [clip.name for clip in clips] == ["told.wav"] and refused[0].name == "mute.wav"
+
+
+def test_the_folder_of_a_recogniser_must_hold_one(tmp_path):
+    mute = tmp_path / "mute"
+    mute.mkdir()
+    soundfile.write(mute / "a.wav", 0.1 * np.ones(24000), 24000)
+    with pytest.raises(UsageError, match="no recogniser"):
+        recipe_clips(Data(), [mute], spoken=True, hear=transcriber(tmp_path, tmp_path / "run"))
