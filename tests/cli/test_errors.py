@@ -1,6 +1,8 @@
 """Bad input: one line that says what and what to do, the right exit code, no file left."""
 
+import numpy as np
 import pytest
+import soundfile
 
 
 @pytest.mark.parametrize(
@@ -117,3 +119,12 @@ def test_train_without_a_recipe_or_data(fails, run):
     fails(2, "train", "codec", "r.yaml", "--data", "nowhere", "-o", "run", "--dry-run", says="nowhere")
     fails(2, "train", "codec", "r.yaml", "--data", ".", "-o", "run", "--dry-run", says="no audio found")
     fails(1, "train", "codec", "r.yaml", "--data", ".", "-o", "run", "--set", "tokens.stps=1", says="stps")
+
+
+def test_train_speech_with_a_folder_that_holds_no_recogniser(fails, run):
+    (run.work / "r.yaml").write_text("training: {steps: 1}\n")
+    soundfile.write(run.work / "a.wav", 0.1 * np.ones(24000), 24000)
+    told = ("train", "speech", "r.yaml", "--data", ".", "-o", "run", "--recogniser", ".")
+    fails(2, *told, "--dry-run", says="no recogniser")
+    fails(2, *told, says="no recogniser")
+    fails(2, "train", "codec", *told[2:], says="--recogniser")
