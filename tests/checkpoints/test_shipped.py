@@ -72,10 +72,15 @@ def test_the_speech_models_have_the_shape_of_their_recipes_and_go_together():
 
 def test_every_voice_fits_and_says_what_it_is():
     speech, voices = load_speech("speech"), voice_files(MODELS / "speech")
-    assert len(voices) >= 8
+    assert len(voices) >= 12 and next(iter(voices)) == "ada"
+    kinds = set()
     for name in voices:
         about = speech.voice(name).about
-        assert about["language"] in LANGUAGES and about["licence"] and about["description"], name
+        assert about["language"] in LANGUAGES and about["licence"] and about["source"], name
+        accent, sex = about["description"].rstrip(",").split()[:2]
+        kinds.add((about["language"], sex.rstrip(",")))
+        assert accent == {"en-us": "American", "en-gb": "British"}[about["language"]], name
+    assert kinds == {(language, sex) for language in LANGUAGES for sex in ("woman", "man")}
 
 
 @pytest.mark.parametrize("card", sorted(MODELS.glob("*/README.md")), ids=lambda path: path.parent.name)
