@@ -73,6 +73,10 @@ def main() -> NoReturn:
     # read when torch is loaded: threads that spin for long while they wait take busy cores from each other
     # (10 s of sound beside another process: 4.9 s instead of 6.4; on idle cores no difference)
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+    # bfloat16 products are prepared for every length that is met and kept, a thousand of them unless told:
+    # ten minutes of speech, a new length with every sentence, held 300 MB more
+    for keeper in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+        os.environ.setdefault(keeper, "100")
     try:
         # a polite kill unwinds like an error, so that no half-written file stays behind
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
