@@ -64,7 +64,8 @@ def test_the_speech_models_have_the_shape_of_their_recipes_and_go_together():
     assert from_json(recipe.model) == said("speech-tokens")["config"]
     recipe = read_recipe(SpeechRecipe, MODELS / "speech" / "recipe.yaml")
     codec, tokeniser = load_codec(recipe.codec), load_tokeniser(recipe.tokens)
-    assert from_json(new_speech_network(recipe, codec, tokeniser).config) == said("speech")["config"]
+    for shaped in (recipe, read_recipe(SpeechRecipe, MODELS / "speech" / "finetune.yaml")):
+        assert from_json(new_speech_network(shaped, codec, tokeniser).config) == said("speech")["config"]
     assert recipe.about.items() <= said("speech")["about"].items()
     speech = load_speech("speech")
     assert (speech.codec.hash, speech.tokeniser.hash) == (codec.hash, tokeniser.hash)
