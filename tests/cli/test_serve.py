@@ -57,8 +57,9 @@ def test_openais_client_works_unchanged(serve, tmp_path):
 
 def test_the_curl_lines_of_the_readme(run):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    lines = [line for block in re.findall(r"```bash\n(.*?)```", readme, re.S) for line in block.splitlines()]
-    assert "maskaudio serve" in lines[0] and len(lines) == 3
+    (block,) = [b for b in re.findall(r"```bash\n(.*?)```", readme, re.S) if "maskaudio serve" in b]
+    lines = block.splitlines()
+    assert len(lines) == 3
     command = [sys.executable, "-m", "maskaudio", "serve", "--port", "0"]
     with subprocess.Popen(command, cwd=run.work, env=run.env, stderr=subprocess.PIPE, text=True) as server:
         address = re.search(r"http://\S+", server.stderr.readline()).group()
