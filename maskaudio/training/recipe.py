@@ -89,12 +89,15 @@ class SpeechRecipe:
     frames: int = 2400  # in a batch, over all clips
     takes: int = 3  # of every clip: further ones are in other voices
     text_share: float = 0.2  # of the steps teach text → semantic; 0: that stage stays as --from gives it
+    keep: float = 0.0  # share of the weights that --from gives in the finished ones: their mean errs less
     about: dict[str, Any] = field(default_factory=dict)  # summary, licence, status: for `models show`
     data: Data = field(default_factory=Data)
 
     def __post_init__(self) -> None:
         if not 0 <= self.text_share < 1:
             raise UsageError(f"text_share: {self.text_share:g}: a share of the steps is 0 or more, below 1")
+        if not 0 <= self.keep < 1:
+            raise UsageError(f"keep: {self.keep:g}: a share of the weights is 0 or more, below 1")
 
 
 @dataclass(frozen=True)

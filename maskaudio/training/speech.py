@@ -120,8 +120,8 @@ def train_speech(
     if start:
         hashes = {"codec_hash": codec.hash, "tokens_hash": tokeniser.hash}
         network = known_network(start, "speech", SpeechNetwork, SpeechConfig, **hashes)
-    elif not recipe.text_share:
-        raise UsageError("text_share: 0 keeps the first stage of a trained model: name one by --from")
+    elif recipe.keep or not recipe.text_share:
+        raise UsageError("text_share: 0 and keep are about a trained model: name one by --from")
     else:
         network = new_network(recipe, codec, tokeniser)
     hear = transcriber(recogniser, run, device) if recogniser else None
@@ -140,8 +140,10 @@ def train_speech(
     if not recipe.text_share:
         for part in (network.text, network.durations, network.place, network.semantic):
             part.requires_grad_(False)
+    known = {n: p.detach().clone() for n, p in module.named_parameters()}
     average = train(module, task, recipe.training, run / "training", resume=resume, device=device, **options)
-    module.load_state_dict(average, strict=False)
+    mixed = {n: p.lerp(known[n].to(p), recipe.keep) for n, p in average.items()}
+    module.load_state_dict(mixed, strict=False)
     folder = run / "model"
     semantic, acoustic = default_plans(network.acoustic.stages, recipe.span)
     extra = {

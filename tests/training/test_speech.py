@@ -169,6 +169,17 @@ def test_a_model_gone_on_with_keeps_its_first_stage_and_has_the_speakers_voices(
     assert voice.about["source"].startswith("speaker0/") and len(voice.semantic) > 25
 
 
+def test_a_share_of_the_weights_gone_on_from_can_be_kept(recordings, started, tmp_path):
+    start, recipe = started
+    for keep, run in ((0.0, "all"), (0.5, "half")):
+        train_speech(replace(recipe, keep=keep), [recordings], tmp_path / run, device="cpu", start=str(start))
+    names = [start, tmp_path / "all" / "model", tmp_path / "half" / "model"]
+    old, new, half = (load_file(folder / "model.safetensors")["nobody"].float() for folder in names)
+    assert not torch.equal(old, new) and torch.allclose(half, (old + new) / 2, atol=1e-3)
+    with pytest.raises(UsageError, match="keep"):
+        replace(recipe, keep=1.0)
+
+
 def test_only_a_trained_model_can_keep_its_first_stage(recordings, started, tmp_path):
     with pytest.raises(UsageError, match="--from"):
         train_speech(started[1], [recordings], tmp_path, device="cpu")
