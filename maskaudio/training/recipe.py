@@ -1,5 +1,6 @@
 """Recipes: one YAML file that says what to train, on which clips, for how long."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -131,7 +132,7 @@ def read_recipe(cls: type, path: Path, overrides: list[str] | None = None) -> An
     import yaml
 
     try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+        table = _read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: cannot read the recipe ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -147,7 +148,7 @@ def read_recipe(cls: type, path: Path, overrides: list[str] | None = None) -> An
         try:
             for parent in parents:
                 place = place.setdefault(parent, {})
-            place[last] = yaml.safe_load(value)
+            place[last] = _read_yaml(value)
         except (AttributeError, TypeError):
             raise UsageError(f"--set {item}: '{key}' leads through something that has no fields") from None
         except yaml.YAMLError:
@@ -186,3 +187,16 @@ def recipe_clips(
     if len(clips) > 1 and not any(clip.split == "valid" for clip in clips):
         clips[-1] = replace(clips[-1], split="valid")
     return clips, refused
+
+
+def _read_yaml(text: str) -> Any:
+    """YAML in which 3e-4 is a number, too: YAML 1.1 wants a point in it and takes it for a word."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+    )
+    return yaml.load(text, Loader)

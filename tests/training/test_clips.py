@@ -166,6 +166,7 @@ def test_changes_that_do_not_fit(tmp_path, change, says):
 def test_recipes_name_what_is_wrong(tmp_path):
     path = tmp_path / "r.yaml"
     path.write_text("tokens: {steps: 5}\nwaves: {steps: 7, batch: 2}\n")
+    assert read_recipe(CodecRecipe, path, ["tokens.lr=3e-4"]).tokens.lr == 3e-4
     recipe = read_recipe(CodecRecipe, path, ["tokens.lr=0.5", "model.streams=3"])
     assert recipe.tokens.lr == 0.5 and recipe.model.streams == 3 and recipe.waves.batch == 2
     with pytest.raises(UsageError, match="key=value"):
