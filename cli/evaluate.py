@@ -3,12 +3,14 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from maskaudio.cli import options
+from maskaudio.cli.making import with_options
 
 if TYPE_CHECKING:
     from maskaudio.evaluation.report import Evaluation, Watch
@@ -18,10 +20,6 @@ app = typer.Typer(help="Figures and a report about clips.", rich_markup_mode=Non
 Manifest = Annotated[
     Path, typer.Argument(metavar="MANIFEST", help="csv, tsv or jsonl; its paths begin at its folder.")
 ]
-Out = Annotated[Path | None, options.option("-o", "--out", help="A folder for report.json and report.html.")]
-Against = Annotated[
-    Path | None, options.option("--against", help="Another report, to tell differences from chance.")
-]
 Recogniser = Annotated[
     Path | None,
     options.option("--recogniser", help="A folder of faster-whisper's. [default: our own, of phones]"),
@@ -29,19 +27,59 @@ Recogniser = Annotated[
 Language = Annotated[str, options.option("--language", help="en-us or en-gb.")]
 
 
+@dataclass(frozen=True)
+class Reporting:
+    """The options of every evaluation: what its figures are beside, where they go, on what they are made."""
+
+    out: Annotated[
+        Path | None, options.option("-o", "--out", help="A folder for report.json and report.html.")
+    ] = None
+    against: Annotated[
+        Path | None, options.option("--against", help="Another report, to tell differences from chance.")
+    ] = None
+    overwrite: options.Overwrite = False
+    device: options.Device = options.DeviceName.auto
+    threads: options.Threads = None
+    as_json: options.Json = False
+    quiet: options.Quiet = False
+    debug: options.Debug = False
+
+    def run(self, evaluate: "Callable[[Watch], Evaluation]") -> None:
+        """Evaluate, compare, show and keep."""
+        options.set_up(quiet=self.quiet, threads=self.threads)
+        from maskaudio.cli.output import check_folder
+        from maskaudio.evaluation.page import PAGE, as_json, check_out, save
+        from maskaudio.evaluation.report import compare, read_report
+
+        if self.out:
+            check_out(self.out, overwrite=self.overwrite)
+            check_folder(self.out if self.out.is_dir() else self.out.parent)
+        other = read_report(self.against) if self.against else None
+        with _shown(self.quiet) as watch:
+            evaluation = evaluate(watch)
+            if other:
+                report = compare(evaluation.report, other, str(self.against))
+                evaluation = replace(evaluation, report=report)
+            if self.out:
+                save(evaluation, self.out, overwrite=self.overwrite)
+        if self.as_json:
+            print(as_json(evaluation.report))
+        else:
+            rows = evaluation.report.table()
+            widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
+            for row in rows:
+                print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        if self.out and not self.quiet:
+            options.say(f"wrote {self.out / PAGE}")
+
+
 @app.command()
+@with_options
 def speech(
+    reporting: Reporting,
     manifest: Manifest,
-    out: Out = None,
     recogniser: Recogniser = None,
-    against: Against = None,
     language: Language = "en-us",
-    overwrite: options.Overwrite = False,
-    device: options.Device = options.DeviceName.auto,
-    threads: options.Threads = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
 ) -> None:
     """Word and character error, speaker similarity, DNSMOS.
 
@@ -52,29 +90,23 @@ def speech(
     def evaluate(watch: "Watch") -> "Evaluation":
         from maskaudio.evaluation.speech import evaluate_speech
 
-        told = {"recogniser": recogniser, "language": language, "device": device.value}
+        told = {"recogniser": recogniser, "language": language, "device": reporting.device.value}
         return evaluate_speech(manifest, watch=watch, **told)
 
-    _run(evaluate, out, against, overwrite, threads, as_json, quiet)
+    reporting.run(evaluate)
 
 
 @app.command()
+@with_options
 def sound(
+    reporting: Reporting,
     manifest: Manifest,
-    out: Out = None,
     judge: Annotated[
         Path | None, options.option("--judge", help="A judge of labels, from benchmarks.judge.")
     ] = None,
     model: Annotated[
         str, options.option("-m", "--model", help="The sound model whose ranker scores.")
     ] = "sound",
-    against: Against = None,
-    overwrite: options.Overwrite = False,
-    device: options.Device = options.DeviceName.auto,
-    threads: options.Threads = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
 ) -> None:
     """Labels that a judge hears, text–audio score, Fréchet and log-mel distance.
 
@@ -84,28 +116,22 @@ def sound(
     def evaluate(watch: "Watch") -> "Evaluation":
         from maskaudio.evaluation.sound import evaluate_sound
 
-        return evaluate_sound(manifest, judge=judge, model=model, device=device.value, watch=watch)
+        return evaluate_sound(manifest, judge=judge, model=model, device=reporting.device.value, watch=watch)
 
-    _run(evaluate, out, against, overwrite, threads, as_json, quiet)
+    reporting.run(evaluate)
 
 
 @app.command()
+@with_options
 def codec(
+    reporting: Reporting,
     manifest: Manifest,
-    out: Out = None,
     model: Annotated[
         str | None,
         options.option("-m", "--model", "--codec", help="Pass each file through it. [default: see below]"),
     ] = None,
     recogniser: Recogniser = None,
-    against: Against = None,
     language: Language = "en-us",
-    overwrite: options.Overwrite = False,
-    device: options.Device = options.DeviceName.auto,
-    threads: options.Threads = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
 ) -> None:
     """Mel and STFT distance, PESQ, STOI, SI-SDR, use of codes, speed.
 
@@ -117,50 +143,10 @@ def codec(
     def evaluate(watch: "Watch") -> "Evaluation":
         from maskaudio.evaluation.codec import evaluate_codec
 
-        told = {"recogniser": recogniser, "language": language, "device": device.value}
+        told = {"recogniser": recogniser, "language": language, "device": reporting.device.value}
         return evaluate_codec(manifest, model=model, watch=watch, **told)
 
-    _run(evaluate, out, against, overwrite, threads, as_json, quiet)
-
-
-def _run(
-    evaluate: "Callable[[Watch], Evaluation]",
-    out: Path | None,
-    against: Path | None,
-    overwrite: bool,
-    threads: int | None,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """Evaluate, compare, show and keep."""
-    options.set_up(quiet=quiet, threads=threads)
-    from dataclasses import replace
-
-    from maskaudio.cli.output import check_folder
-    from maskaudio.evaluation.page import PAGE, check_out, save
-    from maskaudio.evaluation.page import as_json as written
-    from maskaudio.evaluation.report import compare, read_report
-
-    if out:
-        check_out(out, overwrite=overwrite)
-        check_folder(out if out.is_dir() else out.parent)
-    other = read_report(against) if against else None
-    with _shown(quiet) as watch:
-        evaluation = evaluate(watch)
-        if other:
-            report = compare(evaluation.report, other, str(against))
-            evaluation = replace(evaluation, report=report)
-        if out:
-            save(evaluation, out, overwrite=overwrite)
-    if as_json:
-        print(written(evaluation.report))
-    else:
-        rows = evaluation.report.table()
-        widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
-        for row in rows:
-            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    if out and not quiet:
-        options.say(f"wrote {out / PAGE}")
+    reporting.run(evaluate)
 
 
 @contextmanager
