@@ -1,8 +1,6 @@
 """`maskaudio eval`: how good are these clips?"""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,6 +46,7 @@ class Reporting:
         """Evaluate, compare, show and keep."""
         options.set_up(quiet=self.quiet, threads=self.threads)
         from maskaudio.cli.output import check_folder
+        from maskaudio.cli.progress import live_bar
         from maskaudio.evaluation.page import PAGE, as_json, check_out, save
         from maskaudio.evaluation.report import compare, read_report
 
@@ -55,7 +54,7 @@ class Reporting:
             check_out(self.out, overwrite=self.overwrite)
             check_folder(self.out if self.out.is_dir() else self.out.parent)
         other = read_report(self.against) if self.against else None
-        with _shown(self.quiet) as watch:
+        with live_bar(not self.quiet) as watch:
             evaluation = evaluate(watch)
             if other:
                 report = compare(evaluation.report, other, str(self.against))
@@ -147,18 +146,3 @@ def codec(
         return evaluate_codec(manifest, model=model, watch=watch, **told)
 
     reporting.run(evaluate)
-
-
-@contextmanager
-def _shown(quiet: bool) -> "Iterator[Watch]":
-    """A bar on a terminal, nothing else."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        row = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(row, completed=done, total=total)

@@ -1,4 +1,4 @@
-"""The live view of a decode: one row per stream, filling up span by span."""
+"""What a terminal shows of long work: a decode filling up span by span, a row per stream; sentences; a bar."""
 
 from __future__ import annotations
 
@@ -57,3 +57,19 @@ def live_sentences(wanted: bool = True) -> Iterator[Callable[[int, float], None]
 
     with Console(stderr=True).status("speaking") as status:
         yield lambda sentences, seconds: status.update(f"{sentences} sentences, {seconds:.1f} s of speech")
+
+
+@contextmanager
+def live_bar(wanted: bool = True) -> Iterator[Callable[[int, int], None]]:
+    """A function to call with how much is done, and of how much; shown on a terminal only."""
+    if not wanted or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        row = bars.add_task("", total=None)
+        yield lambda done, total: bars.update(row, completed=done, total=total)

@@ -4,6 +4,7 @@ The voice prompt is the revealed beginning of the grid. The unconditional row of
 anything else that stands in front: its positions begin at the first frame to fill.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from maskaudio.networks.guidance import guided
 ITEM, BATCH = (1, 2), (0, 1, 2)  # what guidance takes the spread of features over; Amphion: the whole batch
 
 
-class Stage(nn.Module):
+class Stage(nn.Module, ABC):
     """A MaskedModel and TimedModel (decoding/engine.py) of one stream after the other.
 
     A network of this kind says what the features are and which head scores them. Its conditions have
@@ -25,13 +26,13 @@ class Stage(nn.Module):
     spread = ITEM
     time = 1.0  # what is left of it: 1 in the first step, 1 / steps in the last
 
+    @abstractmethod
     def features(self, codes: Tensor, stage: int, told: Any) -> Tensor:
         """codes [B, K, T] → features of the frames behind the prompt, [B, T − prompt, dim]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def head(self, stage: int) -> nn.Linear:
         """What scores features in a stage."""
-        raise NotImplementedError
 
     def streams_of(self, stage: int) -> range:
         """One stream a stage."""

@@ -140,10 +140,11 @@ def train_speech(
     if not recipe.text_share:
         for part in (network.text, network.durations, network.place, network.semantic):
             part.requires_grad_(False)
-    known = {n: p.detach().clone() for n, p in module.named_parameters()}
+    known = {n: p.detach().clone() for n, p in module.named_parameters()} if recipe.keep else {}
     average = train(module, task, recipe.training, run / "training", resume=resume, device=device, **options)
-    mixed = {n: p.lerp(known[n].to(p), recipe.keep) for n, p in average.items()}
-    module.load_state_dict(mixed, strict=False)
+    if recipe.keep:
+        average = {n: p.lerp(known[n].to(p), recipe.keep) for n, p in average.items()}
+    module.load_state_dict(average, strict=False)
     folder = run / "model"
     semantic, acoustic = default_plans(network.acoustic.stages, recipe.span)
     extra = {
