@@ -1,4 +1,4 @@
-"""What a terminal shows of long work: a decode filling up span by span, a row per stream; sentences; a bar."""
+"""What a terminal shows of long work: a decode filling up span by span, a row a stream; sentences; a bar."""
 
 from __future__ import annotations
 
