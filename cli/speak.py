@@ -80,7 +80,7 @@ def speak(
     text: Annotated[
         str | None, typer.Argument(metavar="[TEXT]", help="What to say; - reads all of stdin.")
     ] = None,
-    file: Annotated[Path | None, options.option("--file", help="Say what stands in this text file.")] = None,
+    file: Annotated[Path | None, options.option("--file", help="Say a file: text, .md or .html.")] = None,
     subtitles: Annotated[
         Path | None, options.option("--subtitles", help="Also write when what is said: .srt, .vtt or .json.")
     ] = None,
@@ -158,11 +158,13 @@ def read_text(text: str | None, file: Path | None) -> str:
         return options.read_stdin()
     if file is None:
         return text
+    from maskaudio.text.documents import prose
+
     try:
         text = options.read_file(file).decode("utf-8-sig")
-        return text.replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError:
         raise UsageError(f"{file}: not UTF-8 text") from None
+    return prose(text.replace("\r\n", "\n").replace("\r", "\n"), file.suffix)
 
 
 def _speed(value: str) -> float | None:

@@ -1,7 +1,6 @@
 """Text → speech by MaskGCT, sentence by sentence, in the voice of a clip whose words are known."""
 
 import hashlib
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 from maskaudio.audio import Audio
-from maskaudio.checks import check_seed, in_range
+from maskaudio.checks import check_seed
 from maskaudio.codec.filter_banks import HEARING_RATE
 from maskaudio.decoding.engine import Grid, Progress, decode
 from maskaudio.decoding.plan import Changes, Plan, make_plan
@@ -19,31 +18,25 @@ from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
 from maskaudio.loudness import normalise
 from maskaudio.pipelines.maskgct_model import SEMANTIC_RATE, MaskgctModel, Prompt, load
-from maskaudio.pipelines.saying import Utterance, faded
+from maskaudio.pipelines.saying import Manner, Utterance, faded
 from maskaudio.pipelines.tags import provenance
 from maskaudio.text.maskgct_phones import check_language, phones
 from maskaudio.text.maskgct_script import sentences
 from maskaudio.text.script import Sentence
 
-SLOWEST, FASTEST = 0.3, 3.0  # pace
 WHOLE = 30.0  # seconds of prompt and sentence together: what the model was trained on
 
 
 def utterances(
     text: str,
+    manner: Manner,
     *,
     voice: str | Path | None,
     voice_text: str | None,
     language: str | None = None,
     voice_language: str | None = None,
-    speed: float | None = 1.0,
-    duration: float | None = None,
     seed: int = 0,
     model: str | Path = "amphion/MaskGCT",
-    steps: int | None = None,
-    guidance: float | None = None,
-    temperature: float | None = None,
-    top_p: float | None = None,
     device: str = "auto",
     dtype: str | None = None,
     observer: Callable[[Progress], None] | None = None,
@@ -51,17 +44,14 @@ def utterances(
     """Say `text` sentence by sentence, each as soon as it is made.
 
     voice: a clip of 1 to 20 s, best 3 to 10; voice_text: all that is said in it. language: en, de, fr or ko;
-    voice_language: the clip's, where it is another. speed: 1 (or None) is the clip's pace, phone for phone.
-    duration: seconds that the whole shall take. steps: reveals over all stages of both networks (the model's
-    own: 70). guidance: 1 is none, 3.5 the model's. temperature: a factor. dtype: see `load`. Raises
-    UsageError for values that make no sense, MaskaudioError where something is missing or damaged.
+    voice_language: the clip's, where it is another. In `manner` a speed of 1 (or None) is the clip's pace,
+    phone for phone; steps are reveals over all stages of both networks (the model's own: 70); a guidance of 1
+    is none, 3.5 the model's. dtype: see `load`. Raises UsageError for values that make no sense,
+    MaskaudioError where something is missing or damaged.
     """
     check_seed(seed)
-    in_range("speed", speed, SLOWEST, FASTEST)
-    if duration is not None and not (math.isfinite(duration) and duration > 0):
-        raise UsageError(f"duration {duration}: give seconds above 0")
-    if duration is not None and speed not in (None, 1.0):
-        raise UsageError("a duration says how fast to speak: leave out the speed")
+    if manner.candidates > 1:
+        raise UsageError("candidates: a published model has nothing to choose among them with")
     if not (isinstance(voice, str | Path) and str(voice) and (voice_text or "").strip()):
         raise UsageError(
             "MaskGCT speaks in the voice of a clip (--voice) and must know its words (--voice-text)"
@@ -69,16 +59,17 @@ def utterances(
     if not Path(voice).is_file():
         raise UsageError(f"voice '{voice}': no such file; MaskGCT takes a clip, not a voice by name")
     language = check_language(language or "en")
-    asked = [(s, phones(s.text, language) if s.text else []) for s in sentences(text, language)]
+    speed = manner.speed or 1.0
+    asked = [(s.at(speed), phones(s.text, language) if s.text else []) for s in sentences(text, language)]
     if not any(after for _, after in asked):
         raise UsageError("there is nothing to say: the text holds no word that can be spoken")
     before = phones(voice_text, check_language(voice_language or language))
     if not before:
         raise UsageError("the voice's text holds no word that can be spoken")
     maskgct = load(model, pick_device(device), dtype)
-    plans = _plans(maskgct, steps, Changes(None, guidance, temperature, top_p))
+    plans = _plans(maskgct, manner.steps, manner.changes())
     prompt = maskgct.hear_file(Path(voice))
-    lengths = _lengths(asked, prompt, len(before), speed or 1.0, duration)
+    lengths = _lengths(asked, prompt, len(before), speed, manner.duration)
     tags = provenance(maskgct.name, text, seed, voice=prompt.name)
     for number, ((sentence, after), frames) in enumerate(zip(asked, lengths, strict=True)):
         own_seed = int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()[:7], "big")

@@ -61,7 +61,7 @@ class Companions:
     acoustic: Plan
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MaskgctModel:
     """Everything it takes to speak; shared, and no more of it in memory than has been needed."""
 
@@ -127,8 +127,17 @@ class MaskgctModel:
         return Prompt(name, semantic, acoustic, len(heard))
 
     def hear_file(self, path: Path) -> Prompt:
-        """The same of a file in any format."""
-        return self.hear(read_audio(path, LONGEST), path.name)
+        """The same of a file in any format; heard once however many lines of a batch are in its voice."""
+        try:
+            state = path.stat()
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+        return _heard(self, path, state.st_size, state.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)
+def _heard(model: MaskgctModel, path: Path, size: int, changed: int) -> Prompt:
+    return model.hear(read_audio(path, LONGEST), path.name)
 
 
 def load(model: str | Path, device: str = "cpu", dtype: str | None = None) -> MaskgctModel:

@@ -69,7 +69,7 @@ class Manner:
         in_range("speed", self.speed, SLOWEST, FASTEST)
         in_range("candidates", self.candidates, 1, 64)
         in_range("steps", self.steps, 2, 1000)
-        self._changes()
+        self.changes()
         if self.duration is not None and not (math.isfinite(self.duration) and self.duration > 0):
             raise UsageError(f"duration {self.duration}: give seconds above 0")
         if self.duration is not None and self.speed != 1.0:
@@ -85,11 +85,12 @@ class Manner:
             first = max(1, self.steps // 3)
             rest = [self.steps - first, *(stage.steps for stage in model.acoustic.stages[1:])]
         return (
-            make_plan(model.semantic, self._changes(steps=first)),
-            make_plan(model.acoustic, self._changes(steps=rest)),
+            make_plan(model.semantic, self.changes(steps=first)),
+            make_plan(model.acoustic, self.changes(steps=rest)),
         )
 
-    def _changes(self, steps: int | list[int] | None = None) -> Changes:
+    def changes(self, steps: int | list[int] | None = None) -> Changes:
+        """What stands in place of a plan's own settings, with `steps` of a stage or of each."""
         return Changes(steps, self.guidance, self.temperature, self.top_p)
 
 

@@ -111,14 +111,11 @@ def utterances(
     if is_published(model):
         from maskaudio.pipelines import maskgct
 
-        if manner.candidates > 1:
-            raise UsageError("candidates: a published model has nothing to choose among them with")
         if pronunciations:
             raise UsageError("pronunciations: a published model reads texts in its own way")
         told = {"voice": voice, "voice_text": voice_text, "language": language, "seed": seed, "model": model}
-        told |= {"device": device, "dtype": dtype, "observer": observer, **dataclasses.asdict(manner)}
-        del told["candidates"]
-        yield from maskgct.utterances(text, **told)
+        told |= {"device": device, "dtype": dtype, "observer": observer}
+        yield from maskgct.utterances(text, manner, **told)
         return
     asked = _asked(
         text,
@@ -168,14 +165,15 @@ def _asked(
     speed = manner.speed if manner.speed is not None else voice_pace(speech, speaker, voice_text, language)
     if manner.duration is not None:
         sentences = [first, *script]
-        pauses = sum(s.pause for s in sentences)
+        fixed = sum(s.pause for s in sentences if s.told)
         spoken = [units(s.phones) for s in sentences if s.phones]
         natural = sum(natural_frames(speech, u) for u in spoken) / speech.codec.frame_rate
-        least = math.ceil(10 * (pauses + natural / FASTEST)) / 10
-        most = math.floor(10 * (pauses + natural / SLOWEST)) / 10
+        natural += sum(s.pause for s in sentences if not s.told)
+        least = math.ceil(10 * (fixed + natural / FASTEST)) / 10
+        most = math.floor(10 * (fixed + natural / SLOWEST)) / 10
         if not least <= manner.duration <= most:
             raise UsageError(f"duration {manner.duration:g} s: this text takes {least:.1f} to {most:.1f} s")
-        speed = natural / (manner.duration - pauses)
+        speed = natural / (manner.duration - fixed)
         script, first = iter(sentences[1:]), sentences[0]
     for number, sentence in enumerate(itertools.chain([first], script)):
         said = durations = frames = None
@@ -185,6 +183,7 @@ def _asked(
             durations = unit_frames(speech, features) / speed
             frames = what_is_asked(speech, features, durations)
         own_seed = int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()[:7], "big")
+        sentence = sentence.at(speed)
         yield Asked(speech, sentence, said, durations, frames, speaker, language, own_seed, tags)
 
 

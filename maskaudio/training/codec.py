@@ -21,7 +21,7 @@ from maskaudio.codec.neural import NeuralCodec
 from maskaudio.codec.stft import stft_magnitude
 from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
-from maskaudio.training.augment import change_pitch, colour, cut_treble
+from maskaudio.training.augment import change_pitch, colour, cut_treble, move_formants
 from maskaudio.training.recipe import CodecRecipe, Phase, recipe_clips
 from maskaudio.training.samples import save_sample
 from maskaudio.training.store import AudioStore, store_splits
@@ -170,7 +170,8 @@ class CodecTask:
             return self.train.window(index, length, rng)
         pace = float(np.exp(rng.uniform(-0.3, 0.3)))
         longer = self.train.window(index, math.ceil(length * max(1.0, pace) * 1.01), rng)
-        wave = colour(change_pitch(longer, pace)[:length], rate, rng.normal(0.0, 4.0, 8))
+        wave = move_formants(change_pitch(longer, pace)[:length], float(np.exp(rng.uniform(-0.15, 0.15))))
+        wave = colour(wave, rate, rng.normal(0.0, 4.0, 8))
         if rng.random() < 0.4:
             wave = cut_treble(wave, rate, float(rng.uniform(3400, 9000)))
         return np.pad(wave, (0, length - len(wave)))

@@ -72,6 +72,13 @@ def test_a_file_with_subtitles_and_json(run, speech):
     assert (run.work / "x.vtt").read_text().startswith("WEBVTT\n\n")
 
 
+def test_a_markdown_file_is_read_without_its_signs(run, speech):
+    (run.work / "notes.md").write_text("# One\n\n*Two* `three`.\n\n```\nnot this\n```\n")
+    done = run("speak", "--file", "notes.md", "-o", "x.wav", "--subtitles", "x.json", "-m", speech)
+    assert done.returncode == 0, done.stderr.decode()
+    assert [c["text"] for c in json.loads((run.work / "x.json").read_text())] == ["One", "Two three."]
+
+
 @pytest.mark.parametrize(
     "arguments, says",
     [

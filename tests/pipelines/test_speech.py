@@ -58,6 +58,14 @@ def test_twice_the_speed_is_half_the_time(model):
     assert fast == pytest.approx(slow / 2, abs=0.05)
 
 
+def test_pauses_keep_pace_but_for_those_that_are_asked_for(model):
+    text = "Hello.\n\nAnd? [pause 900ms] Goodbye."
+    usual, fast = ([u.sentence.pause for u in speech.utterances(text, model=model, speed=s)] for s in (1, 2))
+    assert usual == [0.7, 0.9, 0.0] and fast == [0.35, 0.9, 0.0]
+    within = say(model, text, duration=4.0)
+    assert within.duration == pytest.approx(4.0, abs=0.06)
+
+
 def test_candidates_are_ranked(model):
     assert say(model, candidates=3).samples.shape[1] > 0
 

@@ -8,7 +8,7 @@ import torch
 
 from maskaudio.audio import Audio
 from maskaudio.errors import MaskaudioError, UsageError
-from maskaudio.pipelines import maskgct
+from maskaudio.pipelines import maskgct, speech
 from maskaudio.pipelines.maskgct_model import load
 from maskaudio.published.convert import convert
 from maskaudio.text.maskgct_phones import phones
@@ -34,7 +34,7 @@ def clip(tmp_path_factory):
 
 def said(model, clip, text=WORDS, **how):
     asked = {"voice": clip, "voice_text": "Good day.", "model": model, "device": "cpu", "steps": 12} | how
-    return list(maskgct.utterances(text, **asked))
+    return list(speech.utterances(text, **asked))
 
 
 def test_speaks_sentence_by_sentence(model, clip):
@@ -125,8 +125,17 @@ def test_clips_that_are_no_voice(model, tmp_path):
 
 
 def test_a_folder_that_is_none(tmp_path, clip):
-    with pytest.raises(MaskaudioError, match="unknown maskgct model"):
+    with pytest.raises(MaskaudioError, match="unknown speech model"):
         said(tmp_path / "nowhere", clip)
+
+
+def test_a_clip_is_heard_once_and_anew_where_it_has_changed(model, tmp_path):
+    noise = 0.1 * np.random.default_rng(1).standard_normal((1, 32000)).astype(np.float32)
+    path, heard = Audio(noise, 16000).save(tmp_path / "clip.wav"), load(model)
+    first = heard.hear_file(path)
+    assert heard.hear_file(path) is first
+    Audio(noise[:, :24000], 16000).save(path)
+    assert heard.hear_file(path).samples == 24000
 
 
 def test_networks_that_do_not_fit_each_other(model, clip, tmp_path):

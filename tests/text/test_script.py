@@ -104,11 +104,11 @@ def test_a_word_longer_than_a_sentence_has_its_text_once():
 )
 def test_pauses_are_as_long_as_they_say(tag, seconds):
     first, second = read_script(f"One {tag} two.")
-    assert first == Sentence("One", "wˈʌn,", seconds) and second == Sentence("two.", "tˈu.", 0.0)
-    before, _ = read_script(f"{tag} One.") if seconds else (Sentence("", "", 0.0), None)
-    assert before == Sentence("", "", seconds)
+    assert first == Sentence("One", "wˈʌn,", seconds, told=True) and second == Sentence("two.", "tˈu.", 0.0)
+    before, _ = read_script(f"{tag} One.") if seconds else (Sentence("", "", 0.0, told=True), None)
+    assert before == Sentence("", "", seconds, told=True)
     (after,) = read_script(f"One. {tag}")
-    assert after == Sentence("One.", "wˈʌn.", seconds)
+    assert after == Sentence("One.", "wˈʌn.", seconds, told=True)
 
 
 @pytest.mark.parametrize(
