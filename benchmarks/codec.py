@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.corpus import SAMPLE_RATE, waves
+from benchmarks.racing.roofline import gflop
 from benchmarks.tables import table
 from maskaudio.evaluation.mel import mel_distance
 from maskaudio.training.clips import Clip, find_clips
@@ -104,15 +105,6 @@ def median_time(call: Callable[[], Any], runs: int) -> float:
         call()
         times.append(time.perf_counter() - began)
     return statistics.median(times)
-
-
-def gflop(call: Callable[[], Any]) -> float:
-    """Floating-point operations of matrix products and convolutions (a multiply-add is two), in 10⁹."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter:
-        call()
-    return counter.get_total_flops() / 1e9
 
 
 def costs_table(cost: dict[str, dict[str, float]]) -> str:

@@ -25,7 +25,7 @@ from maskaudio.cli import (
     train,
     voices,
 )
-from maskaudio.errors import MaskaudioError, UsageError
+from maskaudio.errors import MaskaudioError, UsageError, first_line
 
 # rich help would triple the time of --help
 app = typer.Typer(
@@ -122,8 +122,7 @@ def _explain(error: Exception) -> tuple[str, int]:
         return f"this needs the Python package {package}: pip install {package}", 1
     if isinstance(error, OSError) and error.strerror:  # a full disk, a name too long, a lost permission
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror, 1
-    what = f"{type(error).__name__}: {error}".splitlines()[0]
-    return f"internal error ({what}); --debug shows where", 1
+    return f"internal error ({type(error).__name__}: {first_line(error)}); --debug shows where", 1
 
 
 def _fail(message: str, code: int) -> int:

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from maskaudio.cli import options
-from maskaudio.cli.making import Delivering, Making, with_options
+from maskaudio.cli.making import Delivering, Making
+from maskaudio.cli.options import with_options
 from maskaudio.errors import UsageError
 
 app = typer.Typer(help="Make a part of a recording anew.", rich_markup_mode=None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maskaudio.cli import options
-from maskaudio.cli.making import with_options
+from maskaudio.cli.options import with_options
 
 if TYPE_CHECKING:
     from maskaudio.evaluation.report import Evaluation, Watch

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from maskaudio.cli import options
-from maskaudio.cli.making import Making, with_options
+from maskaudio.cli.making import Making
+from maskaudio.cli.options import with_options
 from maskaudio.errors import UsageError
 
 

@@ -1,7 +1,5 @@
 """What every command that makes sound has in common: its options, and what becomes of a clip."""
 
-import functools
-import inspect
 import itertools
 import json
 import time
@@ -9,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 from maskaudio.cli import options
 from maskaudio.errors import UsageError
@@ -212,29 +210,6 @@ class Making(Delivering):
         for name, kind in (("steps", int), ("guidance", float), ("interval", float)):
             told[name] = numbers(name, getattr(self, name), kind)
         return super().settings() | told
-
-
-def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose first parameter is a dataclass of options, as one that has them all itself."""
-    hints = get_type_hints(command, include_extras=True)
-    first, *own = inspect.signature(command).parameters.values()
-    kind = hints[first.name]
-    shared = get_type_hints(kind, include_extras=True)
-    names = [field.name for field in fields(kind)]
-
-    @functools.wraps(command)
-    def expanded(**given: Any) -> None:
-        command(kind(**{name: given.pop(name) for name in names}), **given)
-
-    parameters = [p.replace(kind=p.KEYWORD_ONLY, annotation=hints[p.name]) for p in own]
-    parameters += [
-        inspect.Parameter(f.name, first.KEYWORD_ONLY, default=f.default, annotation=shared[f.name])
-        for f in fields(kind)
-    ]
-    expanded.shared = kind
-    expanded.__signature__ = inspect.Signature(parameters)  # what typer reads
-    expanded.__annotations__ = {p.name: p.annotation for p in parameters}
-    return expanded
 
 
 def numbers(name: str, value: str | None, kind: type) -> Any:

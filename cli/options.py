@@ -1,18 +1,21 @@
 """Flags that mean the same on every command, and the one voice that speaks on stderr."""
 
+import functools
+import inspect
 import logging
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import fields
 from enum import Enum
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from maskaudio.errors import UsageError
 
-option = partial(typer.Option, show_envvar=False)  # every option has one; saying so on each is noise
+option = functools.partial(typer.Option, show_envvar=False)  # every option has one: mere noise
 
 ClickError = typer.BadParameter.__mro__[2]  # ClickException, of typer's own click or of the installed one
 
@@ -129,6 +132,29 @@ def set_up(
         import torch
 
         torch.set_num_threads(threads)
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose first parameter is a dataclass of options, as one that has them all itself."""
+    hints = get_type_hints(command, include_extras=True)
+    first, *own = inspect.signature(command).parameters.values()
+    kind = hints[first.name]
+    shared = get_type_hints(kind, include_extras=True)
+    names = [field.name for field in fields(kind)]
+
+    @functools.wraps(command)
+    def expanded(**given: Any) -> None:
+        command(kind(**{name: given.pop(name) for name in names}), **given)
+
+    parameters = [p.replace(kind=p.KEYWORD_ONLY, annotation=hints[p.name]) for p in own]
+    parameters += [
+        inspect.Parameter(f.name, first.KEYWORD_ONLY, default=f.default, annotation=shared[f.name])
+        for f in fields(kind)
+    ]
+    expanded.shared = kind
+    expanded.__signature__ = inspect.Signature(parameters)  # what typer reads
+    expanded.__annotations__ = {p.name: p.annotation for p in parameters}
+    return expanded
 
 
 class _Voice(logging.Handler):

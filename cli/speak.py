@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from maskaudio.cli import options
-from maskaudio.cli.making import Delivering, with_options
+from maskaudio.cli.making import Delivering
+from maskaudio.cli.options import with_options
 from maskaudio.errors import UsageError
 
 if TYPE_CHECKING:

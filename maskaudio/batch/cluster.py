@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from maskaudio.batch.jobs import Failed, Job, Outcome, make
-from maskaudio.errors import MaskaudioError
+from maskaudio.errors import MaskaudioError, first_line
 
 TRIES = 3  # of a group whose worker is lost
 
@@ -31,7 +31,7 @@ class OnRay:
         try:
             ray.init(self.address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, ValueError, RuntimeError) as error:
-            why = str(error).splitlines()[0]
+            why = first_line(error)
             raise MaskaudioError(f"Ray at {self.address or 'this machine'}: {why}") from None
         there = ray.cluster_resources()
         gpus = int(there.get("GPU", 0)) if self.device in ("auto", "cuda") else 0
@@ -48,7 +48,7 @@ class OnRay:
                 try:
                     number, outcomes = pool.get_next_unordered()
                 except ray.exceptions.RayError as error:
-                    why = str(error).splitlines()[0]
+                    why = first_line(error)
                     continue
                 missing.discard(number)
                 yield number, outcomes

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from maskaudio.audio import Audio, encode_audio, read_audio
-from maskaudio.errors import MaskaudioError, UsageError
+from maskaudio.errors import MaskaudioError, UsageError, first_line
 
 
 @dataclass(frozen=True)
@@ -149,8 +149,7 @@ def _audios(jobs: Sequence[Job], device: str) -> list[Audio]:
 def _failed(error: Exception) -> Failed:
     if isinstance(error, MaskaudioError):
         return Failed(" ".join(str(error).split()), isinstance(error, UsageError))
-    what = f"{type(error).__name__}: {error}".splitlines()[0]
-    return Failed(f"internal error ({what})", False)
+    return Failed(f"internal error ({type(error).__name__}: {first_line(error)})", False)
 
 
 def _model(job: Job) -> str:

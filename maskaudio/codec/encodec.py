@@ -18,7 +18,7 @@ from maskaudio.checkpoints.registry import home
 from maskaudio.codec.rvq import ResidualVQ
 from maskaudio.compat import load_torchaudio
 from maskaudio.config import to_dict
-from maskaudio.errors import MaskaudioError, UsageError
+from maskaudio.errors import MaskaudioError, UsageError, first_line
 
 LICENCE = "CC-BY-NC-4.0"
 CHECKPOINTS = {24000: "encodec_24khz-d7cc33bc.th", 48000: "encodec_48khz-7e698e3e.th"}
@@ -210,5 +210,5 @@ def _download(sample_rate: int) -> dict[str, Tensor]:
             torch.hub.download_url_to_file(ROOT_URL + checkpoint, str(path), digest, progress=False)
             return torch.load(path, map_location="cpu", weights_only=True)
         except (OSError, RuntimeError) as error:
-            why = str(error).splitlines()[0]
+            why = first_line(error)
             raise MaskaudioError(f"{name} is not on this machine and could not be fetched ({why})") from None

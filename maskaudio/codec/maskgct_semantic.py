@@ -13,7 +13,7 @@ from maskaudio.codec.factorised import FactorisedRVQ
 from maskaudio.codec.filter_banks import filter_banks
 from maskaudio.codec.vocos import VocosBackbone
 from maskaudio.compat import load_torchaudio
-from maskaudio.errors import MaskaudioError
+from maskaudio.errors import MaskaudioError, first_line
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,9 @@ def load_ear(source: str | Path, layers: int, mean: Tensor, variance: Tensor, de
     try:
         network = Wav2Vec2BertModel.from_pretrained(str(source), num_hidden_layers=layers)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        why = str(error).strip().splitlines()[0]
-        raise MaskaudioError(f"w2v-bert network '{source}' is not here or damaged ({why})") from None
+        raise MaskaudioError(
+            f"w2v-bert network '{source}' is not here or damaged ({first_line(error)})"
+        ) from None
     if network.config.hidden_size != len(mean):
         raise MaskaudioError(
             f"w2v-bert network '{source}': {network.config.hidden_size} features, statistics of {len(mean)}"

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskaudio.errors import MaskaudioError
+from maskaudio.errors import MaskaudioError, first_line
 from maskaudio.evaluation.mel import mel_db
 
 SAMPLE_RATE = 24000
@@ -94,5 +94,5 @@ def load_judge(path: Path) -> Judge:
         judge = Judge(json.loads(labels))
         judge.load_state_dict({n: t.float() if t.is_floating_point() else t for n, t in tensors.items()})
     except (ValueError, TypeError, RuntimeError) as error:
-        raise MaskaudioError(f"{path}: not a judge ({str(error).splitlines()[0]})") from None
+        raise MaskaudioError(f"{path}: not a judge ({first_line(error)})") from None
     return judge.eval()

@@ -19,15 +19,13 @@ class Share:
     count: int
 
     @classmethod
-    def of(cls, values: Sequence[float], draws: int = DRAWS) -> "Share":
-        """Percentile bootstrap over the values (Efron, 1979), with draws of a fixed seed."""
-        if not len(values):
+    def of(cls, values: Sequence[float]) -> "Share":
+        """Of one value for each clip; the interval is `ratio`'s."""
+        mean = ratio([(float(value), 1.0) for value in values])
+        if mean is None:
             return cls(float("nan"), float("nan"), float("nan"), 0)
-        data = np.asarray(values, np.float64)
-        rng = np.random.default_rng(0)
-        means = np.array([data[rng.integers(0, len(data), len(data))].mean() for _ in range(draws)])
-        low, high = np.percentile(means, [2.5, 97.5])
-        return cls(float(data.mean()), float(low), float(high), len(data))
+        low, high = (mean.value if x is None else x for x in (mean.low, mean.high))
+        return cls(mean.value, low, high, mean.count)
 
     def __str__(self) -> str:
         if not self.count:

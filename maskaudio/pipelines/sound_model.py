@@ -142,7 +142,9 @@ def _load(model: str, device: str, dtype: str | None) -> Generator:
         from maskaudio.pipelines.magnet_model import load_magnet
 
         return load_magnet(folder, device, dtype)
-    computes = pick_dtype(dtype, quick_dtype(device))
+    if dtype is None:
+        return _load(model, device, quick_dtype(device))  # once in memory, whether it is named or not
+    computes = pick_dtype(dtype)
     asked = {field.name: table[field.name] for field in fields(Companions) if field.name in table}
     companions = from_dict(Companions, asked, f"{folder}/config.json")
     network = build(SoundNetwork, SoundConfig, folder, "sound").to(device)

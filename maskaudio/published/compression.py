@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from maskaudio.codec.seanet import SeanetCodec, SeanetConfig
-from maskaudio.errors import MaskaudioError
+from maskaudio.errors import MaskaudioError, first_line
 from maskaudio.published.reading import Settings, Weights, fit, shaped
 
 NORMED = (
@@ -93,7 +93,7 @@ def from_transformers(folder: Path) -> tuple[SeanetConfig, dict[str, Tensor]]:
         settings = Settings(json.loads((folder / "config.json").read_text(encoding="utf-8")), str(folder))
         weights = Weights(load_file(folder / "model.safetensors"), str(folder))
     except (OSError, ValueError, SafetensorError) as error:
-        why = str(error).splitlines()[0]
+        why = first_line(error)
         raise MaskaudioError(f"{folder}: not a whole EncodecModel of transformers ({why})") from None
     for name, want in {
         "model_type": "encodec",

@@ -39,7 +39,7 @@ class TokenHalf(nn.Module):
 
     def forward(self, wave: Tensor) -> dict[str, Tensor]:
         mel = self.codec.log_mel(wave.float()[:, None])
-        return mel_distance(self.codec.reconstruct_mel(mel).float(), mel)
+        return mel_loss(self.codec.reconstruct_mel(mel).float(), mel)
 
     @torch.no_grad()
     def validate(self, wave: Tensor) -> dict[str, Tensor]:
@@ -83,7 +83,7 @@ class WaveHalf(nn.Module):
             mel, true = self.codec.mel(wave), self.log_magnitude(wave)
             known = self.pitch(true)
         made, told = self.codec.decoder(latent, known)
-        near = mel_distance(made.float(), mel)
+        near = mel_loss(made.float(), mel)
         magnitude, heard = self.codec.vocoder.log_magnitude(made, known)
         with torch.autocast(wave.device.type, enabled=False):
             figures = apart(magnitude, true)
@@ -109,7 +109,7 @@ class WaveHalf(nn.Module):
         """The training distances, with all streams and with true mels."""
         mel = self.codec.mel(wave)
         whole = self.codec.decode_mel(self.codec.encode(wave[:, None]))
-        figures = {"codec_mel": mel_distance(whole, mel)["mel"]}
+        figures = {"codec_mel": mel_loss(whole, mel)["mel"]}
         true = self.log_magnitude(wave)
         known = self.pitch(true)
         for name, picture in (("copy", mel), ("codec", whole)):
@@ -137,7 +137,7 @@ def missed(pitch: Tensor, known: Tensor) -> Tensor:
     return (entropy * voiced).sum() / voiced.sum().clamp(min=1)
 
 
-def mel_distance(made: Tensor, true: Tensor) -> dict[str, Tensor]:
+def mel_loss(made: Tensor, true: Tensor) -> dict[str, Tensor]:
     """How far made log-mels [B, n_mels, F] are from true ones: L1 of levels, and of changes in time."""
     level = F.l1_loss(made, true)
     change = F.l1_loss(made.diff(dim=-1), true.diff(dim=-1))

@@ -10,7 +10,7 @@ from maskaudio.codec.bands import BandsConfig
 from maskaudio.codec.neural import CodecConfig
 from maskaudio.codec.semantic import TokeniserConfig
 from maskaudio.config import from_dict
-from maskaudio.errors import UsageError
+from maskaudio.errors import UsageError, first_line
 from maskaudio.networks.ranker import RankerConfig
 from maskaudio.networks.text_encoder import TextConfig
 from maskaudio.training.clips import Clip, Refused, find_clips
@@ -136,7 +136,7 @@ def read_recipe(cls: type, path: Path, overrides: list[str] | None = None) -> An
     except OSError as error:
         raise UsageError(f"{path}: cannot read the recipe ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not YAML: {str(error).splitlines()[0]}") from None
+        raise UsageError(f"{path}: not YAML: {first_line(error)}") from None
     if not isinstance(table, dict):
         raise UsageError(f"{path}: a recipe is a table of fields")
     for item in overrides or []:

@@ -60,3 +60,7 @@ def test_other_numbers_are_refused(model, speech):
         maskaudio.generate("rain", duration=0.5, model=model, dtype="int8")
     with pytest.raises(UsageError, match="dtype int8"):
         maskaudio.speak("Hello.", model=speech, dtype="int8")
+
+
+def test_the_usual_precision_by_name_is_the_same_model_in_memory():
+    assert sound_model.load("sound", dtype=quick_dtype("cpu")) is sound_model.load("sound")
