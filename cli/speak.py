@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from maskaudio.cli import options
-from maskaudio.cli.making import Delivering
+from maskaudio.cli.making import Delivering, numbers
 from maskaudio.cli.options import with_options
 from maskaudio.errors import UsageError
 
@@ -51,7 +51,8 @@ class Speaking(Delivering):
     ] = None
     model: Annotated[str, options.option("-m", "--model", help="A model's name or folder.")] = "speech"
     steps: Annotated[
-        int | None, options.option("--steps", help="Reveals of what is said and of the coarse sound.")
+        str | None,
+        options.option("--steps", help="Reveals of words and of coarse sound, or per stage: 2,6,1."),
     ] = None
     guidance: Annotated[
         float | None, options.option("--guidance", help="How closely to follow the text; 1 = no guidance.")
@@ -69,9 +70,10 @@ class Speaking(Delivering):
         from maskaudio.text.script import read_pronunciations
 
         ways = ("voice", "voice_text", "language", "engine", "duration", "model")
-        ways += ("steps", "guidance", "temperature", "top_p", "candidates", "dtype")
+        ways += ("guidance", "temperature", "top_p", "candidates", "dtype")
         words = read_pronunciations(self.pronunciations) if self.pronunciations else None
         told = {"speed": _speed(self.speed), "pronunciations": words}
+        told["steps"] = numbers("steps", self.steps, int)
         return super().settings() | {k: getattr(self, k) for k in ways} | told
 
 

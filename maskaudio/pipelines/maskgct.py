@@ -1,7 +1,7 @@
 """Text → speech by MaskGCT, sentence by sentence, in the voice of a clip whose words are known."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from maskaudio.devices import pick_device
 from maskaudio.errors import UsageError
 from maskaudio.loudness import normalise
 from maskaudio.pipelines.maskgct_model import SEMANTIC_RATE, MaskgctModel, Prompt, load
-from maskaudio.pipelines.saying import Manner, Utterance, faded
+from maskaudio.pipelines.saying import Manner, Utterance, dealt, faded
 from maskaudio.pipelines.tags import provenance
 from maskaudio.text.maskgct_phones import check_language, phones
 from maskaudio.text.maskgct_script import sentences
@@ -145,11 +145,16 @@ def _behind(prompt: Tensor, frames: int) -> Grid:
     return Grid(torch.cat([prompt, blank.codes], 2), torch.cat([known, blank.known], 2))
 
 
-def _plans(maskgct: MaskgctModel, steps: int | None, changes: Changes) -> tuple[Plan, Plan]:
-    """The model's plans as they are changed; steps keep their proportions, later streams have one each."""
+def _plans(maskgct: MaskgctModel, steps: int | Sequence[int] | None, changes: Changes) -> tuple[Plan, Plan]:
+    """The model's plans as they are changed; steps in all keep their proportions, later streams have one."""
     semantic, acoustic = maskgct.semantic, maskgct.acoustic
     if steps is None:
         return make_plan(semantic, changes), make_plan(acoustic, changes)
+    if isinstance(steps, Sequence):
+        first, rest = dealt(steps, semantic, acoustic)
+        return make_plan(semantic, replace(changes, steps=first)), make_plan(
+            acoustic, replace(changes, steps=rest)
+        )
     later = len(acoustic.stages) - 2
     own = semantic.stages[0].steps, acoustic.stages[0].steps, acoustic.stages[1].steps
     if steps < later + len(own):

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,7 +59,7 @@ class Manner:
 
     speed: float | None = 1.0  # None: the voice's own pace
     duration: float | None = None
-    steps: int | None = None
+    steps: int | Sequence[int] | None = None  # in all, or for every stage of both networks
     guidance: float | None = None
     temperature: float | None = None
     top_p: float | None = None
@@ -68,7 +68,11 @@ class Manner:
     def __post_init__(self) -> None:
         in_range("speed", self.speed, SLOWEST, FASTEST)
         in_range("candidates", self.candidates, 1, 64)
-        in_range("steps", self.steps, 2, 1000)
+        if isinstance(self.steps, Sequence):
+            for count in self.steps:
+                in_range("steps", count, 1, 1000)
+        else:
+            in_range("steps", self.steps, 2, 1000)
         self.changes()
         if self.duration is not None and not (math.isfinite(self.duration) and self.duration > 0):
             raise UsageError(f"duration {self.duration}: give seconds above 0")
@@ -78,10 +82,12 @@ class Manner:
     def plans(self, model: SpeechModel) -> tuple[Plan, Plan]:
         """The model's plans of both stages as this manner changes them.
 
-        A third of the steps reveal semantic tokens, the others the first acoustic stream.
+        Of steps in all a third reveals semantic tokens, the others the first acoustic stream.
         """
-        first = rest = None
-        if self.steps is not None:
+        first, rest = self.steps, None
+        if isinstance(self.steps, Sequence):
+            first, rest = dealt(self.steps, model.semantic, model.acoustic)
+        elif self.steps is not None:
             first = max(1, self.steps // 3)
             rest = [self.steps - first, *(stage.steps for stage in model.acoustic.stages[1:])]
         return (
@@ -92,6 +98,15 @@ class Manner:
     def changes(self, steps: int | list[int] | None = None) -> Changes:
         """What stands in place of a plan's own settings, with `steps` of a stage or of each."""
         return Changes(steps, self.guidance, self.temperature, self.top_p)
+
+
+def dealt(steps: Sequence[int], semantic: Plan, acoustic: Plan) -> tuple[list[int], list[int]]:
+    """Steps of every stage as those of either network. Raises UsageError where there is not one for each."""
+    count = len(semantic.stages)
+    if len(steps) != count + len(acoustic.stages):
+        told = ",".join(map(str, steps))
+        raise UsageError(f"steps {told}: give one number, or {count + len(acoustic.stages)}")
+    return list(steps[:count]), list(steps[count:])
 
 
 @dataclass(frozen=True, eq=False)

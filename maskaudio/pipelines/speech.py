@@ -46,7 +46,7 @@ def speak(
     duration: float | None = None,
     seed: int | Sequence[int] | None = None,
     model: str | Path = "speech",
-    steps: int | None = None,
+    steps: int | Sequence[int] | None = None,
     guidance: float | None = None,
     temperature: float | None = None,
     top_p: float | None = None,
@@ -63,9 +63,10 @@ def speak(
     model's own pace, None that of the voice's clip (exact where `voice_text` gives its words). duration:
     seconds that the whole shall take. language: en-us or en-gb; absent, the voice's. engine: what reads the
     text, see text/phonemes.py. seed: drawn where absent, and in the result's `tags`. steps: reveals of
-    semantic tokens and of the first acoustic stream. candidates: how many times each sentence is made; the
-    one that the tokeniser understands best is kept. model: ours, or a published MaskGCT, which needs
-    `voice_text` (pipelines/maskgct.py). dtype: see `speech_model.load`. UsageError for senseless values.
+    semantic tokens and of the first acoustic stream together, or of every stage. candidates: how many times
+    each sentence is made; the one that the tokeniser understands best is kept. model: ours, or a published
+    MaskGCT, which needs `voice_text` (pipelines/maskgct.py). dtype: see `speech_model.load`. UsageError for
+    senseless values.
     """
     alone = isinstance(text, str)
     texts = [text] if alone else list(text)

@@ -58,6 +58,16 @@ def test_twice_the_speed_is_half_the_time(model):
     assert fast == pytest.approx(slow / 2, abs=0.05)
 
 
+def test_steps_in_all_and_stage_by_stage(model):
+    seen = []
+    say(model, steps=[3, 2, 1], observer=seen.append)
+    assert len(seen) == 3  # the observer sees the acoustic stages
+    same = say(model, steps=9).samples
+    assert np.array_equal(say(model, steps=[3, 6, 1]).samples, same)
+    with pytest.raises(UsageError, match="steps 3,2: give one number, or 3"):
+        say(model, steps=[3, 2])
+
+
 def test_pauses_keep_pace_but_for_those_that_are_asked_for(model):
     text = "Hello.\n\nAnd? [pause 900ms] Goodbye."
     usual, fast = ([u.sentence.pause for u in speech.utterances(text, model=model, speed=s)] for s in (1, 2))

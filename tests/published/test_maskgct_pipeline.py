@@ -82,6 +82,8 @@ def test_steps_keep_their_proportions(model):
     assert [s.steps for s in plans[1].stages] == [25, 10, 1]
     few = maskgct._plans(load(model), 4, maskgct.Changes())
     assert [s.steps for plan in few for s in plan.stages] == [1, 1, 1, 1]
+    told = maskgct._plans(load(model), [5, 4, 3, 2], maskgct.Changes())
+    assert [s.steps for plan in told for s in plan.stages] == [5, 4, 3, 2]
 
 
 def test_other_languages(model, clip):
