@@ -28,7 +28,8 @@ def inspect(
     debug: options.Debug = False,
 ) -> None:
     """Show a file's length, loudness and tags, and its spectrogram; with --picture its tokens, too."""
-    from maskaudio.audio import read_audio, resample, write_file
+    from maskaudio.audio import read_audio, resample
+    from maskaudio.files import write_file
     from maskaudio.loudness import loudness
 
     clip = read_audio(source)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maskaudio.audio import FORMATS, audio_stream, format_of, open_whole, write_file
+from maskaudio.encoding import FORMATS, audio_stream, format_of
 from maskaudio.errors import MaskaudioError, UsageError
+from maskaudio.files import open_whole, write_file
 
 if TYPE_CHECKING:
     import numpy as np

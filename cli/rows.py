@@ -205,8 +205,8 @@ class Reader:
         self, index: int, row: Row, task: Task, text: str, seed: int, format: str | None
     ) -> tuple[str, str]:
         """The name of a row's file within the folder, and its format."""
-        from maskaudio.audio import FORMATS, check_format
         from maskaudio.cli.output import slug
+        from maskaudio.encoding import FORMATS, check_format
 
         values = row.cells | {"index": index, "slug": slug(text), "task": task.name, "seed": seed}
         name = row.cells.get("output") or fill_template(self.template, values)

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from maskaudio.audio import write_file
 from maskaudio.cli.output import check_folder, free_path
 from maskaudio.errors import UsageError
+from maskaudio.files import write_file
 
 KINDS = (".srt", ".vtt", ".json")
 

@@ -120,7 +120,7 @@ def export(
     debug: options.Debug = False,
 ) -> None:
     """Write a voice as a file that others can give to --voice."""
-    from maskaudio.audio import write_file
+    from maskaudio.files import write_file
 
     if out.suffix != ".safetensors":
         raise UsageError(f"{out}: a voice file ends in .safetensors")

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from maskaudio.audio import write_file
 from maskaudio.decoding.engine import Progress
 from maskaudio.errors import UsageError
+from maskaudio.files import write_file
 
 STILL, MOVING = ".png", ".gif"
 CELL = 6  # pixels of a cell in a moving picture, at least

@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 
 import maskaudio
-from maskaudio.audio import Audio, write_file
+from maskaudio.audio import Audio
 from maskaudio.checkpoints.registry import find_model
 from maskaudio.checkpoints.voices import voice_files
 from maskaudio.evaluation.mel import mel_db
+from maskaudio.files import write_file
 from maskaudio.pictures import Trace, draw_spectrogram
 
 HERE = Path(__file__).parent

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskaudio.audio import FORMATS, Audio, encode_audio, open_whole, read_audio, resample
+from maskaudio.audio import Audio, encode_audio, read_audio, resample
+from maskaudio.encoding import FORMATS
 from maskaudio.errors import MaskaudioError, UsageError
+from maskaudio.files import open_whole
 
 TAGS = {"generated": "yes", "software": "maskaudio 0.1.0", "seed": "7", "note": "Über den Dächern"}
 

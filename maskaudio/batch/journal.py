@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from maskaudio.audio import write_file
 from maskaudio.batch.folder import JOURNAL, LOCK, RESULTS
 from maskaudio.errors import MaskaudioError
+from maskaudio.files import write_file
 
 
 class Journal:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from maskaudio.audio import write_file
 from maskaudio.batch.jobs import Job, Made, Outcome, grouped, make
 from maskaudio.batch.journal import Journal, open_journal, write_results
 from maskaudio.errors import MaskaudioError
+from maskaudio.files import write_file
 
 
 class Engine(Protocol):

@@ -10,10 +10,10 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from maskaudio.audio import write_file
 from maskaudio.checkpoints.registry import FORMAT, read_config
 from maskaudio.config import from_dict, to_dict
 from maskaudio.errors import MaskaudioError
+from maskaudio.files import write_file
 
 SCALE = ":scale"  # beside an int8 matrix: its rows' scales
 

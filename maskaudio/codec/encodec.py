@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from maskaudio.audio import write_file
 from maskaudio.checkpoints.folder import FORMAT, load_weights, read_config
 from maskaudio.checkpoints.registry import home
 from maskaudio.codec.rvq import ResidualVQ
 from maskaudio.compat import load_torchaudio
 from maskaudio.config import to_dict
 from maskaudio.errors import MaskaudioError, UsageError, first_line
+from maskaudio.files import write_file
 
 LICENCE = "CC-BY-NC-4.0"
 CHECKPOINTS = {24000: "encodec_24khz-d7cc33bc.th", 48000: "encodec_48khz-7e698e3e.th"}

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from maskaudio.audio import write_file
 from maskaudio.codec.protocol import Codec
 from maskaudio.errors import MaskaudioError, UsageError
+from maskaudio.files import write_file
 
 VERSION = "1"
 KIND = "maskaudio tokens"

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from maskaudio.audio import Audio, encode_audio, resample, write_file
+from maskaudio.audio import Audio, encode_audio, resample
 from maskaudio.config import to_dict
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.evaluation.packages import EXTRA, leave_out
 from maskaudio.evaluation.report import Evaluation, Report
+from maskaudio.files import write_file
 
 WORST, CHANCE = 10, 4  # clips that are shown: the worst, and some drawn by chance
 LONGEST = 20.0  # seconds of a clip that the page holds

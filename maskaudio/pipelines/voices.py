@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maskaudio.audio import Audio, plausible_rate, resample, write_file
+from maskaudio.audio import Audio, plausible_rate, resample
 from maskaudio.checkpoints.voices import KIND, VERSION, read_voice_notes
 from maskaudio.codec.protocol import Codec
 from maskaudio.codec.semantic import NOTHING, SpeechTokeniser, spelled
 from maskaudio.errors import MaskaudioError, UsageError
+from maskaudio.files import write_file
 from maskaudio.loudness import loudness, normalise
 
 SHORTEST, LONGEST = 2.0, 30.0  # seconds of a clip that may become a voice

@@ -11,11 +11,12 @@ import numpy as np
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 
-from maskaudio.audio import Audio, audio_stream, encode_audio, read_audio
+from maskaudio.audio import Audio, encode_audio, read_audio
 from maskaudio.batch.jobs import SHORT, Failed, Job, Made
 from maskaudio.checkpoints.registry import find_model, list_models
 from maskaudio.checkpoints.voices import voice_files
 from maskaudio.checks import pick_seed
+from maskaudio.encoding import audio_stream
 from maskaudio.errors import MaskaudioError, UsageError
 from maskaudio.serving.desk import Desk
 from maskaudio.serving.errors import Refused, as_error, explained

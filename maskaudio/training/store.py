@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from maskaudio.audio import plausible_rate, resample, write_file
+from maskaudio.audio import plausible_rate, resample
 from maskaudio.errors import UsageError
+from maskaudio.files import write_file
 from maskaudio.training.clips import Clip, Refused, read_clips
 
 SHORTEST = 0.25  # seconds; anything shorter holds no event worth a grid

@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from maskaudio.audio import write_file
 from maskaudio.checkpoints.folder import save_model
 from maskaudio.compat import load_torchaudio
 from maskaudio.errors import MaskaudioError, UsageError
+from maskaudio.files import write_file
 from maskaudio.text.table import TextTable, TextTableConfig
 
 WIDTH = 128

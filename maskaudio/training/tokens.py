@@ -11,8 +11,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from maskaudio.audio import write_file
 from maskaudio.codec.protocol import Codec
+from maskaudio.files import write_file
 from maskaudio.training.clips import Clip
 from maskaudio.training.store import AudioStore
 

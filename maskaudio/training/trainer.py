@@ -16,9 +16,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from maskaudio.audio import write_file
 from maskaudio.devices import pick_device, quick_dtype
 from maskaudio.errors import MaskaudioError, UsageError
+from maskaudio.files import write_file
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from maskaudio.audio import FORMATS, read_audio
+from maskaudio.audio import read_audio
+from maskaudio.encoding import FORMATS
 
 SHORT = ("-d", "0.5", "--steps", "6")
 

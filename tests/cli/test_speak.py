@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from maskaudio.audio import FORMATS, read_audio
+from maskaudio.audio import read_audio
+from maskaudio.encoding import FORMATS
 
 
 @pytest.fixture(scope="session")
