@@ -9,6 +9,7 @@ from pathlib import Path
 from maskaudio.audio import resample
 from maskaudio.devices import pick_device
 from maskaudio.training.clips import Clip, read_clips
+from maskaudio.training.counted import counted
 from maskaudio.training.store import clip_key, read_wave
 
 NOTES = "heard.jsonl"
@@ -43,7 +44,7 @@ def _listen(clips: list[Clip], recogniser: Path, notes: Path, device: str) -> No
     logging.getLogger("maskaudio").info("%d clips have no text: %s listens", len(clips), ear.name)
     notes.parent.mkdir(parents=True, exist_ok=True)
     with notes.open("a", encoding="utf-8") as file:
-        for clip, source in read_clips(clips):
+        for clip, source in counted(read_clips(clips), len(clips), "listening"):
             read = read_wave(source)
             if isinstance(read, str):
                 continue  # is refused when it is stored, with the reason

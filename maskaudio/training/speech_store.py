@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from maskaudio.training.augment import change_pitch, colour, far_away, move_form
 from maskaudio.training.speakers import speaker_of
 from maskaudio.training.spoken import Spoken, spoken
 from maskaudio.training.store import AudioStore
-from maskaudio.training.tokens import TokenStore, encode_waves
+from maskaudio.training.tokens import TokenStore, Wave, encode_waves
 
 
 class Both:
@@ -96,14 +97,19 @@ def store_speech(
     speakers = [speaker_of(clip) for clip in clips]
     voices = {s: [Disguise.of(s, take) for take in range(1, takes)] for s in sorted(set(speakers))}
 
-    def waves() -> Iterator[np.ndarray]:
+    def wave(index: int, disguise: Disguise | None) -> np.ndarray:
+        clean = store.wave(index).astype(np.float32) / 32768.0
+        return disguise.on(clean, store.sample_rate) if disguise else clean
+
+    def from_afar(index: int) -> np.ndarray:
+        return far_away(wave(index, None), store.sample_rate, np.random.default_rng([11, index]))
+
+    def waves() -> Iterator[Wave]:
         for take in range(takes):
             for i, speaker in enumerate(speakers):
-                wave = store.wave(i).astype(np.float32) / 32768.0
-                yield voices[speaker][take - 1].on(wave, store.sample_rate) if take else wave
+                yield partial(wave, i, voices[speaker][take - 1] if take else None)
         for i in range(len(clips) if rooms else 0):
-            wave = store.wave(i).astype(np.float32) / 32768.0
-            yield far_away(wave, store.sample_rate, np.random.default_rng([11, i]))
+            yield partial(from_afar, i)
 
     said = [spoken(clip) for clip in clips]
     new = {s: [asdict(v) for v in own] for s, own in voices.items()}

@@ -13,6 +13,7 @@ from maskaudio.audio import plausible_rate, resample
 from maskaudio.errors import UsageError
 from maskaudio.files import write_file
 from maskaudio.training.clips import Clip, Refused, read_clips
+from maskaudio.training.counted import counted
 
 SHORTEST = 0.25  # seconds; anything shorter holds no event worth a grid
 
@@ -83,7 +84,7 @@ def _decode_all(clips: list[Clip], data: Path, sample_rate: int) -> dict[str, li
     places = {id(clip): i for i, clip in enumerate(clips)}
     kept, refused, offsets = [], [], [0]
     with data.open("wb") as out:
-        for clip, source in read_clips(clips):
+        for clip, source in counted(read_clips(clips), len(clips), "reading clips"):
             wave = _decode(source, sample_rate)
             if isinstance(wave, str):
                 refused.append([clip.name, wave])

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,12 @@ from safetensors.numpy import save
 from maskaudio.codec.protocol import Codec
 from maskaudio.files import write_file
 from maskaudio.training.clips import Clip
+from maskaudio.training.counted import counted
 from maskaudio.training.store import AudioStore
+
+SAVE_EVERY = 180.0  # seconds
+
+Wave = Callable[[], np.ndarray]  # float32 [N] at the codec's rate, made when it is asked for
 
 
 @dataclass
@@ -48,22 +55,40 @@ def store_tokens(
     return encode_waves(clips * takes, _takes(waves, takes, codec, seed), codec, path, key)
 
 
-def encode_waves(
-    clips: list[Clip], waves: Iterable[np.ndarray], codec: Codec, path: Path, key: str
-) -> TokenStore:
-    """Encode one wave for every clip into `path`, or reuse what is there under the same key."""
+def encode_waves(clips: list[Clip], waves: Iterable[Wave], codec: Codec, path: Path, key: str) -> TokenStore:
+    """Encode one wave for every clip into `path`, or reuse what is there under the same key.
+
+    What is done stands in a .part file beside it every few minutes: after a kill the rest is encoded.
+    """
     if (known := _read(path, key)) is not None:
         return TokenStore(clips, *known)
-    grids, offsets = [], [0]
-    for wave in waves:
-        codes = _encode(codec, wave)
-        grids.append(codes)
-        offsets.append(offsets[-1] + codes.shape[1])
+    part = path.with_suffix(".part")
+    grids: list[np.ndarray] = []
+    if (begun := _read(part, key)) is not None:
+        grids = np.split(begun[0], begun[1][1:-1], 1)
     silence = _encode(codec, np.zeros(int(codec.sample_rate), np.float32))[:, 12].copy()
+    saved = time.monotonic()
+    for number, wave in enumerate(counted(waves, len(clips), "encoding")):
+        if number < len(grids):
+            continue
+        grids.append(_encode(codec, wave()))
+        if time.monotonic() - saved > SAVE_EVERY:
+            _write(part, key, grids, silence)
+            saved = time.monotonic()
+    grid, offsets = _write(path, key, grids, silence)
+    part.unlink(missing_ok=True)
+    return TokenStore(clips, grid, offsets, silence)
+
+
+def _write(
+    path: Path, key: str, grids: list[np.ndarray], silence: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """All grids as one, and where each begins in it; returns both."""
     grid = np.ascontiguousarray(np.concatenate(grids, 1))  # safetensors writes memory as it lies
-    parts = {"grid": grid, "offsets": np.array(offsets), "silence": silence}
+    offsets = np.cumsum([0, *(own.shape[1] for own in grids)])
+    parts = {"grid": grid, "offsets": offsets, "silence": silence}
     write_file(path, save(parts, metadata={"key": key}))
-    return TokenStore(clips, parts["grid"], parts["offsets"], silence)
+    return [grid, offsets]
 
 
 def _key(store: AudioStore, codec: Codec, mixes: int, takes: int, seed: int) -> str:
@@ -101,25 +126,33 @@ def _clips_and_mixes(store: AudioStore, mixes: int, seed: int):
         _mixed_clip(store.clips[a], store.clips[b], gain) for (a, b), gain in zip(pairs, gains, strict=True)
     ]
 
-    def waves():
+    def waves() -> Iterator[Wave]:
         for i in range(len(store.clips)):
-            yield store.wave(i).astype(np.float32) / 32768.0
+            yield partial(_samples, store, i)
         for (a, b), gain in zip(pairs, gains, strict=True):
-            yield _mix(store.wave(a), store.wave(b), gain)
+            yield partial(_mix, store.wave(a), store.wave(b), gain)
 
     return store.clips + mixed, waves
 
 
-def _takes(waves: Callable[[], Iterator[np.ndarray]], takes: int, codec: Codec, seed: int):
+def _takes(waves: Callable[[], Iterator[Wave]], takes: int, codec: Codec, seed: int) -> Iterator[Wave]:
     """All waves as they are, then, for every further take, all of them shifted and scaled."""
     yield from waves()
     rng = np.random.default_rng([seed, 7])
     frame = round(codec.sample_rate / codec.frame_rate)
     for _ in range(takes - 1):
         for wave in waves():
-            late, gain = np.zeros(rng.integers(1, frame), np.float32), 10 ** (rng.uniform(-2, 2) / 20)
-            gain = min(gain, 1 / max(1e-6, float(np.abs(wave).max())))
-            yield np.concatenate([late, wave * np.float32(gain)])
+            yield partial(_late, wave, int(rng.integers(1, frame)), 10 ** (rng.uniform(-2, 2) / 20))
+
+
+def _samples(store: AudioStore, index: int) -> np.ndarray:
+    return store.wave(index).astype(np.float32) / 32768.0
+
+
+def _late(wave: Wave, samples: int, gain: float) -> np.ndarray:
+    clean = wave()
+    gain = min(gain, 1 / max(1e-6, float(np.abs(clean).max())))
+    return np.concatenate([np.zeros(samples, np.float32), clean * np.float32(gain)])
 
 
 def _mix(front: np.ndarray, back: np.ndarray, gain: float) -> np.ndarray:

@@ -61,3 +61,24 @@ def test_a_file_is_used_again_only_for_the_same_takes(tokens, tmp_path):
     assert np.array_equal(again.grid, tokens.grid)
     with pytest.raises(AssertionError, match="encoded again"):
         store_tokens(store(), Refuses(), path, mixes=1, takes=1)
+
+
+def test_what_a_kill_interrupts_goes_on_where_it_was(tokens, tmp_path, monkeypatch):
+    class Dies(Peaks):
+        encoded = 0
+
+        def encode(self, wave):
+            Dies.encoded += 1
+            if Dies.encoded == 7:  # one of them is the silence
+                raise KeyboardInterrupt
+            return super().encode(wave)
+
+    monkeypatch.setattr("maskaudio.training.tokens.SAVE_EVERY", -1.0)
+    path = tmp_path / "again.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        store_tokens(store(), Dies(), path, mixes=1, takes=3)
+    Dies.encoded = 10
+    again = store_tokens(store(), Dies(), path, mixes=1, takes=3)
+    assert Dies.encoded == 10 + 1 + 9 - 5
+    assert np.array_equal(again.grid, tokens.grid) and np.array_equal(again.offsets, tokens.offsets)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["again.safetensors", "t.safetensors"]
