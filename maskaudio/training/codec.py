@@ -231,7 +231,7 @@ def train_codec(
     codec = copy.deepcopy(load_host(start)).train() if start else new_codec(recipe)
     clips, _ = recipe_clips(recipe.data, sources)
     with main_process_first(pick_device(device)):
-        stores = store_splits(clips, run / "audio", codec.sample_rate)
+        stores = store_splits(clips, run / "audio", codec.sample_rate, recipe.data.tones)
     for name, half in HALVES:
         phase: Phase | None = getattr(recipe, name)
         if phase is None or (start and half is TokenHalf):

@@ -84,7 +84,7 @@ def train_sound(
     clips, _ = recipe_clips(recipe.data, sources, captioned=True)
     stores = {}
     with main_process_first(pick_device(device)):
-        for split, audio in store_splits(clips, run / "audio", codec.sample_rate).items():
+        for split, audio in store_splits(clips, run / "audio", codec.sample_rate, recipe.data.tones).items():
             mixes, takes = (recipe.mixes, recipe.takes) if split == "train" else (0, 1)
             tokens = store_tokens(audio, codec, run / f"{split}.safetensors", mixes=mixes, takes=takes)
             stores[split] = tokens.first(network.transformer.streams)

@@ -129,7 +129,7 @@ def train_speech(
     stores = {}
     with main_process_first(pick_device(device)):
         clips, _ = recipe_clips(recipe.data, sources, spoken=True, hear=hear)
-        waves = store_splits(clips, run / "audio", codec.sample_rate)
+        waves = store_splits(clips, run / "audio", codec.sample_rate, recipe.data.tones)
         for split, audio in waves.items():
             more = {"takes": recipe.takes, "rooms": True} if split == "train" else {}
             stores[split] = store_speech(audio, both, run / f"{split}.safetensors", **more)

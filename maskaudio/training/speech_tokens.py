@@ -167,7 +167,7 @@ def train_speech_tokens(
     """Carry out a recipe for a speech tokeniser; returns the folder of the finished model, `run`/model."""
     clips, _ = recipe_clips(recipe.data, sources, spoken=True)
     with main_process_first(pick_device(device)):
-        stores = store_splits(clips, run / "audio", recipe.model.sample_rate)
+        stores = store_splits(clips, run / "audio", recipe.model.sample_rate, recipe.data.tones)
     torch.manual_seed(recipe.training.seed)
     tokeniser = SpeechTokeniser(recipe.model)
     module = TokeniserLoss(tokeniser)

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ from maskaudio.errors import UsageError
 from maskaudio.files import write_file
 from maskaudio.training.clips import Clip, Refused, read_clips
 from maskaudio.training.counted import counted
+from maskaudio.training.tones import without_tones
 
 SHORTEST = 0.25  # seconds; anything shorter holds no event worth a grid
+
+Tones = Mapping[str, Sequence[float]]  # source: Hz
 
 
 @dataclass
@@ -44,15 +48,17 @@ class AudioStore:
         return np.pad(piece, (0, length - len(piece)))
 
 
-def store_splits(clips: list[Clip], folder: Path, sample_rate: int) -> dict[str, AudioStore]:
+def store_splits(
+    clips: list[Clip], folder: Path, sample_rate: int, tones: Tones | None = None
+) -> dict[str, AudioStore]:
     """The clips to train on and those to validate on, decoded into `folder`.
 
-    Raises UsageError where either is empty.
+    tones: Hz to take out of the clips whose metadata name a `source`. Raises UsageError where either is empty.
     """
     stores = {}
     for split in ("train", "valid"):
         own = [clip for clip in clips if clip.split == split]
-        stores[split], refused = store_audio(own, folder / split, sample_rate)
+        stores[split], refused = store_audio(own, folder / split, sample_rate, tones)
         if refused:
             logging.getLogger("maskaudio").warning(
                 "%d clips are left out (%s: %s)", len(refused), refused[0].name, refused[0].reason
@@ -63,14 +69,16 @@ def store_splits(clips: list[Clip], folder: Path, sample_rate: int) -> dict[str,
     return stores
 
 
-def store_audio(clips: list[Clip], folder: Path, sample_rate: int) -> tuple[AudioStore, list[Refused]]:
+def store_audio(
+    clips: list[Clip], folder: Path, sample_rate: int, tones: Tones | None = None
+) -> tuple[AudioStore, list[Refused]]:
     """Decode `clips` into `folder` (reused if it already holds exactly these clips)."""
     data, index = folder / "audio.i16", folder / "audio.json"
-    asked = {"sample_rate": sample_rate, "asked": [clip_key(c) for c in clips]}
+    asked = {"sample_rate": sample_rate, "asked": [clip_key(c) for c in clips], "tones": dict(tones or {})}
     known = _read_index(index)
-    if known is None or any(known[name] != value for name, value in asked.items()):
+    if known is None or any(known.get(name, {}) != value for name, value in asked.items()):
         index.unlink(missing_ok=True)  # it must never describe another file than the one beside it
-        known = asked | _decode_all(clips, data, sample_rate)
+        known = asked | _decode_all(clips, data, sample_rate, tones or {})
         write_file(index, json.dumps(known).encode())
     kept = [clips[i] for i in known["kept"]]
     samples = np.memmap(data, np.int16, "r") if kept else np.empty(0, np.int16)
@@ -78,14 +86,14 @@ def store_audio(clips: list[Clip], folder: Path, sample_rate: int) -> tuple[Audi
     return AudioStore(kept, samples, np.array(known["offsets"]), sample_rate), refused
 
 
-def _decode_all(clips: list[Clip], data: Path, sample_rate: int) -> dict[str, list]:
+def _decode_all(clips: list[Clip], data: Path, sample_rate: int, tones: Tones) -> dict[str, list]:
     """Write the samples of all `clips` to `data`; says which were kept, where they lie, and which refused."""
     data.parent.mkdir(parents=True, exist_ok=True)
     places = {id(clip): i for i, clip in enumerate(clips)}
     kept, refused, offsets = [], [], [0]
     with data.open("wb") as out:
         for clip, source in counted(read_clips(clips), len(clips), "reading clips"):
-            wave = _decode(source, sample_rate)
+            wave = _decode(source, sample_rate, tones.get(str(clip.fields.get("source")), ()))
             if isinstance(wave, str):
                 refused.append([clip.name, wave])
                 continue
@@ -109,7 +117,9 @@ def clip_key(clip: Clip) -> list[str | int]:
     return [str(clip.path), clip.member or "", state.st_size, state.st_mtime_ns]
 
 
-def _decode(source: io.BytesIO | Path | Refused, sample_rate: int) -> np.ndarray | str:
+def _decode(
+    source: io.BytesIO | Path | Refused, sample_rate: int, tones: Sequence[float]
+) -> np.ndarray | str:
     """int16 mono at `sample_rate`, or the reason why not."""
     read = read_wave(source)
     if isinstance(read, str):
@@ -117,6 +127,8 @@ def _decode(source: io.BytesIO | Path | Refused, sample_rate: int) -> np.ndarray
     wave, rate = read
     if rate != sample_rate:
         wave = resample(wave, rate, sample_rate)
+    if tones:
+        wave = without_tones(wave, sample_rate, tones)
     return (wave.clip(-1, 1) * 32767).astype(np.int16)
 
 
