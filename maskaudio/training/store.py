@@ -53,7 +53,8 @@ def store_splits(
 ) -> dict[str, AudioStore]:
     """The clips to train on and those to validate on, decoded into `folder`.
 
-    tones: Hz to take out of the clips whose metadata name a `source`. Raises UsageError where either is empty.
+    tones: Hz to take out of clips, by the `source` in their metadata. Raises UsageError where a split is
+    empty.
     """
     stores = {}
     for split in ("train", "valid"):
