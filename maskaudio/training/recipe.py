@@ -46,7 +46,7 @@ class Data:
 
     without: dict[str, Any] = field(default_factory=dict)  # clips whose metadata say this are left out
     valid_share: float = 0.02  # kept for validation where the metadata name no split
-    tones: dict[str, list[float]] = field(default_factory=dict)  # Hz to take out of the clips of a `source`
+    tones: dict[str, tuple[float, ...]] = field(default_factory=dict)  # Hz to take out, by a clip's `source`
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,8 @@ def store_audio(
 ) -> tuple[AudioStore, list[Refused]]:
     """Decode `clips` into `folder` (reused if it already holds exactly these clips)."""
     data, index = folder / "audio.i16", folder / "audio.json"
-    asked = {"sample_rate": sample_rate, "asked": [clip_key(c) for c in clips], "tones": dict(tones or {})}
+    asked = {"sample_rate": sample_rate, "asked": [clip_key(c) for c in clips]}
+    asked["tones"] = {source: list(hertz) for source, hertz in (tones or {}).items()}
     known = _read_index(index)
     if known is None or any(known.get(name, {}) != value for name, value in asked.items()):
         index.unlink(missing_ok=True)  # it must never describe another file than the one beside it

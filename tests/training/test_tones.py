@@ -41,3 +41,6 @@ def test_only_clips_of_that_source_are_filtered_and_a_store_without_it_is_none(t
     store, _ = store_audio(clips, tmp_path / "cache", RATE, {"teacher": [4800]})
     teacher, nature = (store.wave(i) / 32768 for i in (0, 1))
     assert over_its_neighbours(teacher, 4800) < 3 and over_its_neighbours(nature, 4800) > 10
+    made = (tmp_path / "cache" / "audio.i16").stat().st_mtime_ns
+    store_audio(clips, tmp_path / "cache", RATE, {"teacher": (4800,)})
+    assert (tmp_path / "cache" / "audio.i16").stat().st_mtime_ns == made
