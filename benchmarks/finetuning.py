@@ -116,8 +116,13 @@ def decode(path: Path) -> np.ndarray:
 @torch.inference_mode()
 def through_codec(model: speech_model.SpeechModel, wave: np.ndarray) -> np.ndarray:
     """wave [N] as its codes in the streams that speech uses have it."""
-    codes = model.codec.encode(torch.from_numpy(wave)[None, None])[:, : model.network.acoustic.streams]
-    return model.codec.decode(codes)[0, 0, : len(wave)].numpy()
+    return through(model.codec, wave, model.network.acoustic.streams)
+
+
+def through(codec: torch.nn.Module, wave: np.ndarray, streams: int | None) -> np.ndarray:
+    """wave [N] as its first `streams` codes have it."""
+    codes = codec.encode(torch.from_numpy(wave)[None, None])[:, :streams]
+    return codec.decode(codes)[0, 0, : len(wave)].numpy()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.finetuning import decode
+from benchmarks.finetuning import decode, through
 from benchmarks.speech import SAMPLE_RATE, mono, write, write_manifest
 from benchmarks.tables import table
 from maskaudio.codec.load import load_codec
@@ -71,12 +71,6 @@ def suitable(person: Path) -> Iterator[np.ndarray]:
         wave = decode(path) if path.suffix == ".g722" else mono(path)
         if SHORTEST <= len(wave) / SAMPLE_RATE <= LONGEST and np.abs(wave).max() > 0.05:
             yield (LEVEL / np.abs(wave).max() * wave).astype(np.float32)
-
-
-def through(codec: torch.nn.Module, wave: np.ndarray, streams: int | None) -> np.ndarray:
-    """wave [N] as its first `streams` codes have it."""
-    codes = codec.encode(torch.from_numpy(wave)[None, None])[:, :streams]
-    return codec.decode(codes)[0, 0, : len(wave)].numpy()
 
 
 def same_pitch(half: WaveHalf, wave: Tensor) -> Tensor:
