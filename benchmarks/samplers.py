@@ -24,8 +24,9 @@ from benchmarks.corpus import find, seed
 from benchmarks.judge import JUDGE
 from benchmarks.sound import covered_labels, one_clip_a_label, top_five
 from benchmarks.tables import table
+from maskaudio.decoding.engine import ORDERS
+from maskaudio.decoding.orders import Order
 from maskaudio.decoding.plan import SAMPLERS, Changes, Plan, make_plan
-from maskaudio.decoding.published import ORDERS
 from maskaudio.decoding.spans import masked_share
 from maskaudio.evaluation.judge import SECONDS, Judge, load_judge
 from maskaudio.evaluation.scores import Share
@@ -74,7 +75,7 @@ def main() -> None:
     prompts = {label: originals[label].captions[0] for label in labels}
     settings: list[dict[str, Any]] = [
         {"sampler": sampler, "steps": steps}
-        for sampler in args.sampler or [s for s in SAMPLERS if s not in ORDERS]
+        for sampler in args.sampler or [s for s in SAMPLERS if ORDERS[s] is Order]
         for steps in STEPS
         if steps >= len(load(args.model).plan.stages)
     ]

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -23,6 +24,15 @@ UNDECIDING = ("decoder", "vocoder", "dropout", "host")  # settings of what comes
 SPECTROGRAM = ("sample_rate", "n_fft", "hop", "n_mels", "stride")  # what bands take over from their host
 
 
+REGISTERED: dict[str | Path, Callable[[], Codec]] = {}
+
+
+def register_codec(name: str, load: Callable[[], Codec]) -> None:
+    """Have `load_codec(name)` give what `load` does, in this process, before any folder of that name."""
+    REGISTERED[name] = load
+    load_codec.cache_clear()
+
+
 @functools.lru_cache(maxsize=4)
 def load_codec(name: str | Path, device: str = "cpu") -> Codec:
     """The codec of a name or model folder, loaded once per process.
@@ -30,6 +40,8 @@ def load_codec(name: str | Path, device: str = "cpu") -> Codec:
     "encodec-24khz" and "encodec-48khz" are Meta's EnCodec at 6 kbit/s; "encodec-24khz-1.5" is at 1.5.
     Raises UsageError for an unknown name, MaskaudioError for a damaged folder.
     """
+    if name in REGISTERED:
+        return REGISTERED[name]()
     if published := re.fullmatch(r"encodec-(24|48)khz(?:-(\d+(?:\.\d+)?))?", str(name)):
         from maskaudio.codec.encodec import load_encodec
 

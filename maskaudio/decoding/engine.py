@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from maskaudio.decoding.orders import Order
-from maskaudio.decoding.plan import Plan
-from maskaudio.decoding.published import ORDERS
+from maskaudio.decoding.plan import SAMPLERS, Plan
+from maskaudio.decoding.published import MagnetOrder, MaskgctOrder
 from maskaudio.decoding.samplers import Chance, nearest, probabilities
+from maskaudio.errors import UsageError
 from maskaudio.networks.guidance import guided
 
 
@@ -96,6 +97,18 @@ class Rescorer:
         return self.weight * p + (1.0 - self.weight) * q
 
 
+ORDERS: dict[str, type[Order]] = dict.fromkeys(SAMPLERS, Order)  # by sampler: which spans a step reveals
+ORDERS |= {"magnet": MagnetOrder, "maskgct": MaskgctOrder}
+
+
+def register_sampler(name: str, order: type[Order]) -> None:
+    """Make `order` a sampler that the plans of this process may name. Raises UsageError for a taken name."""
+    if name in ORDERS:
+        raise UsageError(f"the sampler '{name}' is there already; give yours another name")
+    ORDERS[name] = order
+    SAMPLERS.append(name)
+
+
 @torch.inference_mode()
 def decode(
     model: MaskedModel,
@@ -129,7 +142,7 @@ def decode(
         open = ~known[:, streams]  # [B, S, T] what this stage is to fill
         hidden = open.any(1)
         sure = torch.full(hidden.shape, -torch.inf, dtype=torch.float64)
-        rules = ORDERS.get(stage_plan.sampler, Order)
+        rules = ORDERS[stage_plan.sampler]
         order = rules(hidden, stage_plan, plan.span_length, plan.schedule, drawing, lengths)
         for step in range(stage_plan.steps):
             still = order.before(step, hidden)

@@ -7,7 +7,7 @@ from maskaudio.checks import in_range
 from maskaudio.decoding.spans import SCHEDULES
 from maskaudio.errors import UsageError
 
-SAMPLERS = ("confidence", "low-discrepancy", "first-hitting", "entropy", "magnet", "maskgct")
+SAMPLERS = ["confidence", "low-discrepancy", "first-hitting", "entropy", "magnet", "maskgct"]
 SCORINGS = ("max", "product", "stride-1")
 COURSES = ("down", "up", "constant")
 SPACES = ("logits", "hidden")

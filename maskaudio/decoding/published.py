@@ -85,9 +85,6 @@ class MaskgctOrder(Order):
         return certainty.sum(1)
 
 
-ORDERS = {"magnet": MagnetOrder, "maskgct": MaskgctOrder}
-
-
 def magnet_plan(
     steps: Sequence[int],
     *,

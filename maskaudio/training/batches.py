@@ -35,6 +35,7 @@ class SoundTask:
     seed: int = 0
     neighbours: dict[int, list[int]] = field(default_factory=dict)
     first: float = 0.4  # share of the steps that ask for the first stream
+    corrupted: float = 0.1  # at most this share of a clip's visible codes is wrong
     vocab: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -185,8 +186,8 @@ class SoundTask:
         return torch.from_numpy(outside)
 
     def _corrupt(self, clean: Tensor, rng: np.random.Generator) -> Tensor:
-        """Up to a tenth of the tokens replaced at random: decoding meets its own mistakes, too."""
-        rate = rng.uniform(0, 0.1, (len(clean), 1, 1))
+        """Some of the codes replaced at random: decoding meets its own mistakes, too."""
+        rate = rng.uniform(0, self.corrupted, (len(clean), 1, 1))
         wrong = rng.random(clean.shape) < rate
         noise = rng.integers(0, self.vocab, clean.shape)
         return torch.where(torch.from_numpy(wrong), torch.from_numpy(noise), clean)

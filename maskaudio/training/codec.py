@@ -146,13 +146,14 @@ def mel_loss(made: Tensor, true: Tensor) -> dict[str, Tensor]:
 
 @dataclass
 class CodecTask:
-    """Random windows of all clips, every second as likely; half of them as if from another source."""
+    """Random windows of all clips, every second as likely; a share of them as if from another source."""
 
     half: TokenHalf | WaveHalf
     train: AudioStore
     valid: AudioStore
     batch_size: int
     seconds: float
+    disguised: float
     seed: int = 0
 
     def batch(self, step: int, rank: int) -> dict[str, Tensor]:
@@ -166,7 +167,7 @@ class CodecTask:
     def _window(self, index: int, rng: np.random.Generator) -> np.ndarray:
         """A window of clip `index`: a codec hears many more voices and microphones than a corpus has."""
         length, rate = self._length(), self.train.sample_rate
-        if rng.random() < 0.5:
+        if rng.random() >= self.disguised:
             return self.train.window(index, length, rng)
         pace = float(np.exp(rng.uniform(-0.3, 0.3)))
         longer = self.train.window(index, math.ceil(length * max(1.0, pace) * 1.01), rng)
@@ -238,7 +239,7 @@ def train_codec(
             continue
         codec.requires_grad_(True)
         module = half(codec)
-        task = CodecTask(module, *stores.values(), phase.batch, phase.seconds, phase.seed)
+        task = CodecTask(module, *stores.values(), phase.batch, phase.seconds, recipe.disguised, phase.seed)
         average = train(module, task, phase, run / name, resume=resume, device=device, **options)
         module.load_state_dict(average, strict=False)
     folder = run / "model"

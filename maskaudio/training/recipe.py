@@ -57,12 +57,15 @@ class CodecRecipe:
     waves: Phase | None = None
     model: CodecConfig = field(default_factory=CodecConfig)
     bands: BandsConfig | None = None  # in place of `model`: a codec of frequency bands
+    disguised: float = 0.5  # share of the windows heard as if from another source
     about: dict[str, Any] = field(default_factory=dict)  # summary, licence, status: for `models show`
     data: Data = field(default_factory=Data)
 
     def __post_init__(self) -> None:
         if (self.waves is None) != (self.bands is not None):
             raise UsageError("waves: a codec needs this phase, one of bands has its host's vocoder")
+        if not 0 <= self.disguised <= 1:
+            raise UsageError(f"disguised: {self.disguised:g}: a share of the windows lies between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ class SoundRecipe:
     frames: int = 1600  # in a batch, over all clips
     first: float = 0.4  # share of the steps that ask for the first stream, which decides what is heard
     about: dict[str, Any] = field(default_factory=dict)  # summary, licence, status: for `models show`
+    corrupted: float = 0.1  # at most this share of a clip's visible codes is wrong
     mixes: int = 1500  # pairs of clips heard at once, made on the way
     takes: int = 1  # of every clip: further ones are a fraction of a frame late and a little softer or louder
     data: Data = field(default_factory=Data)
@@ -126,6 +130,8 @@ class SoundRecipe:
     def __post_init__(self) -> None:
         if not 0 < self.first <= 1:
             raise UsageError(f"first: {self.first:g}: a share of the steps is above 0 and at most 1")
+        if not 0 <= self.corrupted < 1:
+            raise UsageError(f"corrupted: {self.corrupted:g}: a share of the codes is 0 or more, below 1")
 
 
 def read_recipe(cls: type, path: Path, overrides: list[str] | None = None) -> Any:

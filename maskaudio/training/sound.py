@@ -101,6 +101,7 @@ def train_sound(
         recipe.training.seed,
         near_words(table, captions),
         recipe.first,
+        recipe.corrupted,
     )
     if not start:
         if recipe.prior:

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from maskaudio.codec.load import codec_hash, load_codec
+from maskaudio.codec import load
+from maskaudio.codec.load import codec_hash, load_codec, register_codec
 from maskaudio.codec.neural import CodecConfig, NeuralCodec
 from maskaudio.codec.protocol import Codec
 from maskaudio.errors import UsageError
@@ -33,6 +34,14 @@ def test_an_unknown_name_lists_what_there_is(home):
     tiny_codec_model(home / "models" / "mine")
     with pytest.raises(UsageError, match=r"unknown codec model 'other' .*mine"):
         load_codec("other")
+
+
+def test_a_registered_codec_stands_before_a_folder_of_its_name(home, monkeypatch):
+    monkeypatch.setattr(load, "REGISTERED", {})
+    tiny_codec_model(home / "models" / "mine")
+    found, own = load_codec("mine"), NeuralCodec(CODEC)
+    register_codec("mine", lambda: own)
+    assert load_codec("mine") is own is not found
 
 
 def test_the_hash_is_of_what_decides_tokens():

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.exactness import JOINT, bound, by_confidence, chi_squared, drawn
+from maskaudio.decoding import engine
 from maskaudio.decoding.engine import Grid, decode
-from maskaudio.decoding.orders import spread_out
+from maskaudio.decoding.orders import Order, spread_out
 from maskaudio.decoding.plan import COURSES, SAMPLERS, SCORINGS, Plan, StagePlan
 from maskaudio.errors import UsageError
 from tests.decoding.oracle import VOCAB, Oracle
@@ -111,3 +112,20 @@ def test_unknown_names_are_refused():
         StagePlan(1, sampler="best")
     with pytest.raises(UsageError, match="hide again"):
         StagePlan(1, sampler="entropy", remask=True)
+
+
+def test_a_registered_sampler_is_one_that_plans_may_name(monkeypatch):
+    class Confidence(Order):
+        """The one there is, by another name."""
+
+    known = list(SAMPLERS)
+    monkeypatch.setattr(engine, "ORDERS", dict(engine.ORDERS))
+    try:
+        engine.register_sampler("my-own", Confidence)
+        with pytest.raises(UsageError, match="'my-own' is there already"):
+            engine.register_sampler("my-own", Confidence)
+        grid, stages = Grid.blank(1, 3, 9), [StagePlan(3, sampler=name) for name in ("my-own", "confidence")]
+        made = [decode(Oracle(stages=2), grid, 0.1, Plan((stage, stage), 2), [1]) for stage in stages]
+        assert torch.equal(*made)
+    finally:
+        SAMPLERS[:] = known

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from maskaudio.config import from_dict, to_dict
-from maskaudio.decoding.engine import Grid, decode
+from maskaudio.decoding.engine import ORDERS, Grid, decode
 from maskaudio.decoding.plan import Plan
-from maskaudio.decoding.published import ORDERS, magnet_plan, maskgct_plan
+from maskaudio.decoding.published import magnet_plan, maskgct_plan
 from maskaudio.decoding.samplers import Chance
 from tests.decoding.oracle import Oracle
 
