@@ -85,12 +85,11 @@ def split(sounds: Path, texts: dict[str, str], run: Path) -> None:
 
 def speak(run: Path, name: str, model: str, count: int) -> None:
     """RUN/NAME.jsonl and its clips: test sentences in the voice of RUN/prompt.wav."""
-    known = speech_model.load(model)
     sentences = json.loads((Path(__file__).parent / "sentences.json").read_text(encoding="utf-8"))["test"]
     (run / name).mkdir(exist_ok=True)
     rows = []
     prompts = {"announcer": mono(run / "prompt.wav")}
-    for number, text, _, wave in sentences_in_turn(known, sentences[:count], prompts, Manner()):
+    for number, text, _, wave in sentences_in_turn(model, sentences[:count], prompts, Manner()):
         write(run / name / f"{number}.wav", wave)
         rows.append({"file": f"{name}/{number}.wav", "text": text, "prompt": "voice.wav"})
     write_manifest(run / f"{name}.jsonl", rows)

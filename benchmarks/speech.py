@@ -17,6 +17,7 @@ text and its voice scores badly on it. Prints seconds of speech and the real-tim
 
 import argparse
 import dataclasses
+import functools
 import json
 import math
 import time
@@ -25,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks.codec import unseen_speech
 from benchmarks.corpus import SAMPLE_RATE, waves
@@ -55,6 +56,11 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=1)
     parser.add_argument("--people", type=Path, metavar="DIR", help="speak: clips of 2 to 30 s as prompts")
     parser.add_argument(
+        "--without",
+        choices=sorted(WITHOUT),
+        help="vector: only the prompt's tokens tell whose voice it is; durations: all sounds last alike",
+    )
+    parser.add_argument(
         "--revealed",
         type=float,
         default=speech_model.PROMPT,
@@ -64,6 +70,8 @@ def main() -> None:
 
     speech_model.PROMPT = args.revealed
     model = speech_model.load(args.model)
+    if args.without:
+        WITHOUT[args.without](model)
     settings = {k: getattr(args, k) for k in ("steps", "guidance", "temperature", "candidates")}
     manner = speech.Manner(**settings)
     clips, prompts = scene(args.speech)
@@ -77,7 +85,7 @@ def main() -> None:
         sentences = json.loads((Path(__file__).parent / "sentences.json").read_text())[args.list][
             : args.count
         ]
-        rows = sentences_in_turn(model, sentences, prompts, manner)
+        rows = sentences_in_turn(args.model, sentences, prompts, manner)
     else:
         rows = again(model, clips[: args.count], prompts, args.row, manner)
     lines, made, began = [], 0.0, time.perf_counter()
@@ -149,18 +157,37 @@ def timed(model: speech_model.SpeechModel, said: Spoken, seconds: float) -> Tens
     return speech_model.what_is_asked(model, features, torch.from_numpy(durations))
 
 
+def without_vector(model: speech_model.SpeechModel) -> None:
+    """The voice's tokens stay; the vector pooled from them is nobody's, as in a tenth of the training."""
+    model.network.voice_of = functools.partial(model.network.voice_of, nobody=torch.tensor([True]))
+
+
+def without_durations(model: speech_model.SpeechModel) -> None:
+    """A sentence lasts as long, but each of its units as long as their mean: text averaged, not aligned."""
+
+    def level(_: nn.Module, __: object, frames: Tensor) -> Tensor:
+        units = frames[:, 1:-1]  # the gaps around a sentence stay
+        return torch.cat([frames[:, :1], units.mean(1, keepdim=True).expand_as(units), frames[:, -1:]], 1)
+
+    model.network.durations.register_forward_hook(level)
+
+
+WITHOUT = {"vector": without_vector, "durations": without_durations}
+
+
 def sentences_in_turn(
-    model: speech_model.SpeechModel,
+    name: str,
     sentences: list[str],
     prompts: dict[str, np.ndarray],
     manner: speech.Manner,
 ) -> Row:
     """Sentences, each by the next of the voices."""
+    model = speech_model.load(name)
     voices = [prompt_voice(model, s, w) for s, w in prompts.items()]
     for number, text in enumerate(sentences):
         voice = voices[number % len(voices)]
         settings = {f.name: getattr(manner, f.name) for f in dataclasses.fields(manner)}
-        made = speech.speak(text, voice=voice, seed=number, model=str(model.folder), device="cpu", **settings)
+        made = speech.speak(text, voice=voice, seed=number, model=name, device="cpu", **settings)
         yield f"{number:04d}", text, voice.name, made.samples[0]
 
 

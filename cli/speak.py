@@ -35,6 +35,9 @@ class Speaking(Delivering):
         str | None,
         options.option("--language", help="en-us or en-gb; MaskGCT: en, de, fr, ko. [default: the voice's]"),
     ] = None
+    voice_language: Annotated[
+        str | None, options.option("--voice-language", help="Of --voice-text, where it is not --language.")
+    ] = None
     engine: Annotated[
         str, options.option("--engine", help="What reads the text: lexicon, or espeak where installed.")
     ] = "lexicon"
@@ -69,7 +72,7 @@ class Speaking(Delivering):
         """What the library is told."""
         from maskaudio.text.script import read_pronunciations
 
-        ways = ("voice", "voice_text", "language", "engine", "duration", "model")
+        ways = ("voice", "voice_text", "language", "voice_language", "engine", "duration", "model")
         ways += ("guidance", "temperature", "top_p", "candidates", "dtype")
         words = read_pronunciations(self.pronunciations) if self.pronunciations else None
         told = {"speed": _speed(self.speed), "pronunciations": words}

@@ -30,7 +30,7 @@ from maskaudio.pipelines.speech_model import (
 )
 from maskaudio.pipelines.tags import provenance
 from maskaudio.pipelines.voices import Voice
-from maskaudio.text.phones import LANGUAGES
+from maskaudio.text.phones import LANGUAGES, check_language
 from maskaudio.text.script import read_script
 from maskaudio.text.units import units
 
@@ -41,6 +41,7 @@ def speak(
     voice: str | Path | Voice | Sequence[str | Path | Voice | None] | None = None,
     voice_text: str | None = None,
     language: str | None = None,
+    voice_language: str | None = None,
     engine: str = "lexicon",
     speed: float | None = 1.0,
     duration: float | None = None,
@@ -61,7 +62,8 @@ def speak(
     Of a list of texts a list comes back; they are decoded side by side, and may have a voice and a seed each.
     voice: a voice's name, a voice file, or a clip of 2 to 30 s; absent, the model's first. speed: 1 is the
     model's own pace, None that of the voice's clip (exact where `voice_text` gives its words). duration:
-    seconds that the whole shall take. language: en-us or en-gb; absent, the voice's. engine: what reads the
+    seconds that the whole shall take. language: en-us or en-gb; absent, the voice's. voice_language: of
+    `voice_text`, where it is another. engine: what reads the
     text, see text/phonemes.py. seed: drawn where absent, and in the result's `tags`. steps: reveals of
     semantic tokens and of the first acoustic stream together, or of every stage. candidates: how many times
     each sentence is made; the one that the tokeniser understands best is kept. model: ours, or a published
@@ -76,7 +78,7 @@ def speak(
         raise UsageError(f"{len(voices)} voices for {len(texts)} texts: give one, or one each")
     manner = Manner(speed, duration, steps, guidance, temperature, top_p, candidates)
     how = {"voice_text": voice_text, "language": language, "engine": engine, "model": model, "device": device}
-    how |= {"pronunciations": pronunciations}
+    how |= {"voice_language": voice_language, "pronunciations": pronunciations}
     each = zip(texts, voices, seeds, strict=True)
     if alone or is_published(model):
         how |= {"dtype": dtype, "observer": observer, **dataclasses.asdict(manner)}
@@ -98,6 +100,7 @@ def utterances(
     voice: str | Path | Voice | None = None,
     voice_text: str | None = None,
     language: str | None = None,
+    voice_language: str | None = None,
     engine: str = "lexicon",
     seed: int = 0,
     model: str | Path = "speech",
@@ -115,7 +118,7 @@ def utterances(
         if pronunciations:
             raise UsageError("pronunciations: a published model reads texts in its own way")
         told = {"voice": voice, "voice_text": voice_text, "language": language, "seed": seed, "model": model}
-        told |= {"device": device, "dtype": dtype, "observer": observer}
+        told |= {"voice_language": voice_language, "device": device, "dtype": dtype, "observer": observer}
         yield from maskgct.utterances(text, manner, **told)
         return
     asked = _asked(
@@ -124,6 +127,7 @@ def utterances(
         voice=voice,
         voice_text=voice_text,
         language=language,
+        voice_language=voice_language,
         engine=engine,
         seed=seed,
         model=model,
@@ -146,6 +150,7 @@ def _asked(
     voice: str | Path | Voice | None,
     voice_text: str | None,
     language: str | None,
+    voice_language: str | None,
     engine: str,
     seed: int,
     model: str | Path,
@@ -158,12 +163,16 @@ def _asked(
     folder = find_model(model, "speech")
     voice = first_voice(folder) if voice is None else voice
     language = language or spoken_language(folder, voice)
+    voice_language = voice_language or language
+    check_language(voice_language)
     script = read_script(text, language=language, pronunciations=pronunciations, engine=engine)
     first = next(script)  # says what is wrong before anything is loaded
     speech = load(model, pick_device(device), dtype)
     speaker = speech.voice(voice)
     tags = provenance(speech.name, text, seed, voice=speaker.name)
-    speed = manner.speed if manner.speed is not None else voice_pace(speech, speaker, voice_text, language)
+    speed = manner.speed
+    if speed is None:
+        speed = voice_pace(speech, speaker, voice_text, voice_language)
     if manner.duration is not None:
         sentences = [first, *script]
         fixed = sum(s.pause for s in sentences if s.told)

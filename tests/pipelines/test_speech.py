@@ -119,6 +119,7 @@ def test_the_prompt_stays_as_it_is_and_is_not_said_again(model):
         ({"text": ""}, "nothing to say"),
         ({"text": "🙂"}, "nothing to say"),
         ({"language": "tlh"}, "tlh"),
+        ({"voice_language": "tlh"}, "tlh"),
         ({"voice": "nobody"}, "unknown voice 'nobody'"),
         ({"speed": 0.0}, "speed 0"),
         ({"speed": float("nan")}, "speed nan"),

@@ -89,6 +89,10 @@ def test_steps_keep_their_proportions(model):
 def test_other_languages(model, clip):
     (spoken,) = said(model, clip, "Guten Tag.", language="de", voice_text="Hallo.")
     assert spoken.sentence.text == "Guten Tag." and spoken.audio.duration > 0
+    other = {"voice_text": "Guten Tag, schöner Morgen.", "voice_language": "de"}
+    (foreign,) = said(model, clip, "Good day.", **other)
+    (native,) = said(model, clip, "Good day.", **other | {"voice_language": None})
+    assert foreign.audio.duration != native.audio.duration  # other sounds, other counts of them: another pace
 
 
 @pytest.mark.parametrize(
@@ -98,6 +102,7 @@ def test_other_languages(model, clip):
         ({"voice_text": " "}, "its words"),
         ({"voice": "ada"}, "not a voice by name"),
         ({"language": "zh"}, "en, de, fr, ko"),
+        ({"voice_language": "zh"}, "en, de, fr, ko"),
         ({"text": "[[həˈloʊ]]"}, "no phonemes"),
         ({"text": "Tag. [pause 1s] Tag.", "language": "de"}, "English only"),
         ({"text": "?!"}, "nothing to say"),
