@@ -1,7 +1,7 @@
 """Real people through the codec, which was trained on synthetic voices: how much of them is left.
 
 python -m benchmarks.people --people DIR --out RUN [--codec NAME|PATH]
-python score_speech.py RUN/copies.jsonl --no-asr
+maskaudio eval speech RUN/copies.jsonl
 
 DIR has a folder of clips for every person (.wav, or .g722 as Asterisk has its announcers: needs PyAV). Of
 those of 3 to 8 s, in the order of their names, COPIED go through the codec; JOINED others, one behind the

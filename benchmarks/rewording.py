@@ -3,9 +3,9 @@
 python -m benchmarks.rewording --speech DIR --out RUN [--clips 40] [--model NAME|PATH]
 
 One word of each unseen clip is replaced by another (`maskaudio.edit.reword`). Writes RUN/edited (the new
-sentences) and RUN/before (the same clips as they are), each with a manifest for score_speech: word error of
-what is to be heard, similarity of the whole to the untouched clip. Says what share of the samples is the
-recording's own, bit for bit.
+sentences) and RUN/before (the same clips as they are), each with a manifest for `maskaudio eval speech`: word
+error of what is to be heard, similarity of the whole to the untouched clip. Says what share of the samples is
+the recording's own, bit for bit.
 """
 
 import argparse

@@ -1,12 +1,11 @@
 """How far apart the voices in the box are, and how well each is understood.
 
 python -m benchmarks.voices speak --out RUN [--count 6] [--model NAME|PATH]
-python benchmarks/voices.py compare RUN [--scores FILE]
+maskaudio eval speech RUN/voices.jsonl --recogniser WHISPER_BASE --out RUN/report
+python benchmarks/voices.py compare RUN
 
-`speak` says the same sentences of sentences.json in every voice, as `maskaudio speak` does, and leaves
-RUN/voices.jsonl for a speech scorer. `compare` wants Resemblyzer, whose own requirements are old: run it in
-an environment of its own, it needs nothing of maskaudio. --scores is what the scorer said of each file (a
-JSON line each, with `file`, `ref` and `wer`).
+`speak` says the same sentences of sentences.json in every voice, as `maskaudio speak` does. `compare` wants
+Resemblyzer; word errors are those of RUN/report, if there is one.
 
 The similarity of two voices is the mean cosine over the pairs of two sentences of one and two of the other.
 """
@@ -30,14 +29,15 @@ def main() -> None:
     speaking.add_argument("--model", default="speech", metavar="NAME|PATH")
     comparing = doing.add_parser("compare")
     comparing.add_argument("run", type=Path, metavar="RUN")
-    comparing.add_argument("--scores", type=Path, metavar="FILE")
     args = parser.parse_args()
     if args.what == "speak":
         speak(args.out, args.count, args.model)
         return
-    rows = read_lines(args.run / "voices.jsonl")
-    errors = word_errors(rows, read_lines(args.scores)) if args.scores else {}
-    print(report(rows, embedded(args.run, rows), errors))
+    lines = (args.run / "voices.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    report = args.run / "report" / "report.json"
+    errors = word_errors(rows, json.loads(report.read_text())["clips"]) if report.is_file() else {}
+    print(summary(rows, embedded(args.run, rows), errors))
 
 
 def speak(out: Path, count: int, model: str) -> None:
@@ -73,19 +73,17 @@ def embedded(run: Path, rows: list[dict]) -> dict[str, np.ndarray]:
     return {speaker: np.stack(vectors) for speaker, vectors in found.items()}
 
 
-def word_errors(rows: list[dict], scores: list[dict]) -> dict[str, float]:
-    """The share of words that a recogniser got wrong, by voice."""
+def word_errors(rows: list[dict], clips: list[dict]) -> dict[str, float]:
+    """The share of words that a recogniser got wrong, by voice; clips as a report has them."""
     speaker = {row["file"]: row["speaker"] for row in rows}
-    wrong: dict[str, float] = {}
-    words: dict[str, int] = {}
-    for score in scores:
-        who, count = speaker[score["file"]], len(score["ref"].split())
-        wrong[who] = wrong.get(who, 0.0) + score["wer"] * count
-        words[who] = words.get(who, 0) + count
-    return {who: wrong[who] / words[who] for who in wrong}
+    amounts: dict[str, np.ndarray] = {}
+    for clip in clips:
+        who = speaker[clip["name"]]
+        amounts[who] = amounts.get(who, np.zeros(2)) + clip["parts"]["wer"]
+    return {who: float(wrong / words) for who, (wrong, words) in amounts.items()}
 
 
-def report(rows: list[dict], vectors: dict[str, np.ndarray], errors: dict[str, float]) -> str:
+def summary(rows: list[dict], vectors: dict[str, np.ndarray], errors: dict[str, float]) -> str:
     """A line a voice, its nearest neighbour among them, and the nearest pairs of all."""
     about = {row["speaker"]: row for row in rows}
     alike = {(a, b): float((vectors[a] @ vectors[b].T).mean()) for a, b in itertools.permutations(vectors, 2)}
@@ -105,11 +103,6 @@ def report(rows: list[dict], vectors: dict[str, np.ndarray], errors: dict[str, f
         "nearest pairs: " + ", ".join(f"{a} {b} {s:.2f}" for s, a, b in pairs[:8]),
     ]
     return "\n".join(lines)
-
-
-def read_lines(path: Path) -> list[dict]:
-    """The objects of a file of JSON lines."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 if __name__ == "__main__":

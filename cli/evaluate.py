@@ -82,8 +82,9 @@ def speech(
 ) -> None:
     """Word and character error, speaker similarity, DNSMOS.
 
-    Columns: file, text; if there are, voice (a clip of who should speak), speaker (whose it is), reference
-    (a real recording of the same: the ceiling). Where there is no voice, prompt is taken for it.
+    Columns: file; if there are, text (without it no errors), voice (a clip of who should speak), speaker
+    (whose it is), reference (a real recording of the same: the ceiling). Where there is no voice, prompt is
+    taken for it.
     """
 
     def evaluate(watch: "Watch") -> "Evaluation":

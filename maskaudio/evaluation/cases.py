@@ -16,7 +16,7 @@ COLUMNS = {  # kind of evaluation → its columns, those that a row cannot do wi
     "sound": ("file", "prompt", "labels", "reference"),
     "codec": ("file", "text", "reference"),
 }
-NEEDED = {"speech": 2, "sound": 2, "codec": 1}
+NEEDED = {"speech": 1, "sound": 2, "codec": 1}
 
 
 @dataclass(frozen=True)

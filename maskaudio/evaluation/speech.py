@@ -1,5 +1,6 @@
 """How well clips say their texts: errors a recogniser makes, whose voice it is, how clean it sounds."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,17 +28,23 @@ def evaluate_speech(
     device: str = "auto",
     watch: Watch | None = None,
 ) -> Evaluation:
-    """Judge the clips of a manifest (columns file, text, and perhaps voice, speaker, reference).
+    """Judge the clips of a manifest (columns file, and perhaps text, voice, speaker, reference).
 
     recogniser: a folder of faster-whisper's; without it phones are counted, by maskaudio's own tokeniser.
-    Ceiling: the references, measured alike. Floor: each text with the next clip of another, and each voice
-    against those of other speakers. Raises UsageError for a bad row or folder.
+    Clips without a text have no errors. Ceiling: the references, measured alike. Floor: each text with the
+    next clip of another, and each voice against those of other speakers. Raises UsageError for a bad row or
+    folder.
     """
     check_language(language)
     cases = read_cases(Path(manifest), "speech")
+    told = [case for case in cases if case.asked]
+    if len(told) < len(cases):
+        logging.getLogger("maskaudio").warning(
+            "without a text, so without errors: %d clips", len(cases) - len(told)
+        )
     device, missing = pick_device(device), {}
-    ear = make_ear(recogniser, language, device, missing)
-    expected = expect(ear, cases)
+    ear = make_ear(recogniser, language, device, missing) if told else None
+    expected = expect(ear, cases) if ear else {}
     clean = _cleanness(missing)
     voices = Voices(cases, device, missing) if any(case.voice for case in cases) else None
     real = [case for case in cases if case.reference]
@@ -46,8 +53,10 @@ def evaluate_speech(
     def listen(case: Case, path: Path) -> tuple[str, dict[str, Part], dict[str, Part]]:
         """What is said in a file, its figures, and those that strangers' voices would have."""
         wave = case.wave(RATE, path)
-        heard = ear.hear(case.wave(ear.rate, path))
-        parts = ear.errors(expected[case], heard) | clean(wave)
+        heard, parts = "", clean(wave)
+        if case in expected:
+            heard = ear.hear(case.wave(ear.rate, path))
+            parts = ear.errors(expected[case], heard) | parts
         parts |= {"seconds": (len(wave) / RATE, 1.0), "silence": (silence(wave), 1.0)}
         own, strangers = voices.compare(case, wave) if voices else ({}, {})
         if watch:
@@ -59,9 +68,10 @@ def evaluate_speech(
     if real:
         columns[CEILING] = ("references", [listen(case, case.reference)[1] for case in real])
     floor = [dict(found) for found in strangers]
-    if order := another([expected[case] for case in cases]):
-        for case, found, other in zip(cases, floor, order, strict=True):
-            found |= ear.errors(expected[case], heard[other])
+    places = [i for i, case in enumerate(cases) if case in expected]
+    if order := another([expected[case] for case in told]):
+        for i, other in zip(places, order, strict=True):
+            floor[i] |= ear.errors(expected[cases[i]], heard[places[other]])
     columns[FLOOR] = ("another's text, another's voice", floor)
     clips = [Scored(c.name, c.asked, h, p) for c, h, p in zip(cases, heard, parts, strict=True)]
     report = make_report(
@@ -69,7 +79,7 @@ def evaluate_speech(
         Path(manifest),
         clips,
         columns,
-        tools={"recogniser": ear.name},
+        tools={"recogniser": ear.name} if ear else {},
         settings={"language": language, "device": device},
         missing=missing,
     )

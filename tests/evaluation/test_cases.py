@@ -34,7 +34,6 @@ def test_csv_labels_and_what_is_not_used(folder, caplog):
     ("row", "says"),
     [
         ({"text": "hello"}, "'file' is empty"),
-        ({"file": "a.wav"}, "'text' is empty"),
         ({"file": "none.wav", "text": "x"}, "none.wav: no such file"),
         ({"file": "a.wav", "text": "x", "prompt": "a happy voice"}, "prompt: for speech"),
         ({"file": "a.wav", "text": "x", "reference": "gone.wav"}, "gone.wav: no such file"),

@@ -25,14 +25,14 @@ def test_the_probe_finds_what_is_there_and_nothing_else():
 def test_voices_speak_and_are_compared(tmp_path):
     model = tiny_speech_model(tmp_path / "model")
     voices.speak(tmp_path / "run", 2, str(model))
-    said = voices.read_lines(tmp_path / "run" / "voices.jsonl")
+    said = [json.loads(line) for line in (tmp_path / "run" / "voices.jsonl").read_text().splitlines()]
     assert [row["file"] for row in said] == ["ada-0.wav", "ada-1.wav", "ben-0.wav", "ben-1.wav"]
     assert all(soundfile.info(tmp_path / "run" / row["file"]).duration > 0.2 for row in said)
-    scores = [{"file": row["file"], "ref": "one two", "wer": 0.5 * row["number"]} for row in said]
-    errors = voices.word_errors(said, scores)
+    clips = [{"name": row["file"], "parts": {"wer": [row["number"], 2.0]}} for row in said]
+    errors = voices.word_errors(said, clips)
     assert errors == {"ada": 0.25, "ben": 0.25}
     vectors = {"ada": np.eye(3)[[0, 0]], "ben": np.eye(3)[[0, 1]]}
-    text = voices.report(said, vectors, errors)
+    text = voices.summary(said, vectors, errors)
     assert "| ada | random | en-us | 25.0 % | ben | 0.50 |" in text
     assert "1 pairs: mean 0.50, largest 0.50, 1 at most 0.75; two sentences of one voice: 0.50" in text
 

@@ -54,6 +54,19 @@ def test_figures_are_of_the_whole_set_with_ceiling_and_floor(deaf, tmp_path):
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
+def test_clips_without_a_text_have_no_errors(deaf, tmp_path, caplog):
+    made = rows(tmp_path)
+    del made[1]["text"]
+    report = speech.evaluate_speech(manifest(tmp_path, made)).report
+    assert report.figures["clips"]["wer"].value == 1 / 3 and report.figures["clips"]["wer"].count == 2
+    assert report.figures["floor"]["wer"].count == 2 and report.figures["clips"]["seconds"].count == 3
+    assert "without a text, so without errors: 1" in caplog.text
+    for row in made:
+        row.pop("text", None)
+    silent = speech.evaluate_speech(manifest(tmp_path, made)).report
+    assert "wer" not in silent.measures and "recogniser" not in silent.tools
+
+
 def test_silence_counts_frames_40_db_under_the_loudest():
     wave = np.concatenate([np.full(8000, 0.5), np.full(4000, 0.004), np.zeros(4000)]).astype(np.float32)
     assert speech.silence(wave) == 0.5
