@@ -1,7 +1,7 @@
 """What each way of choosing spans buys, and what it costs.
 
 python -m benchmarks.samplers --data DIR --out RUN [--clips 64] [--model NAME|PATH] [--plot FILE.png]
-    [--sampler NAME …]
+    [--sampler NAME …] [--only ROW …]
 
 Every sampler at 4 to 32 steps on the same captions and seeds, one candidate each: the judge's top-1 and
 top-5, passes through the network (two for a guided step), seconds a clip of four seconds, one at a time. The
@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument(
         "--sampler", action="append", choices=SAMPLERS, help="only these, and nothing else changed"
     )
+    parser.add_argument("--only", action="append", metavar="TEXT", help='rows of this name, as "steps 12"')
     args = parser.parse_args()
 
     judge = load_judge(args.judge)
@@ -79,13 +80,17 @@ def main() -> None:
         for steps in STEPS
         if steps >= len(load(args.model).plan.stages)
     ]
+    settings += [] if args.sampler else OTHERS
+    settings = [s for s in settings if not args.only or name(s) in args.only]
+    if not settings:
+        parser.error(f"--only: no row is called {' or '.join(args.only)}")
     figures = []
-    for setting in (*settings, *(() if args.sampler else OTHERS)):
+    for setting in settings:
         row = measured(judge, prompts, args.model, {"candidates": 1} | setting)
         figures.append(row)
         print(" | ".join(f"{k} {v}" for k, v in row.items()), flush=True)
-    names = list(figures[0])
-    print("\n" + table(names, [[row[name] for name in names] for row in figures]))
+    columns = list(figures[0])
+    print("\n" + table(columns, [[row[column] for column in columns] for row in figures]))
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "samplers.json").write_text(json.dumps(figures, indent=1, default=str))
     if args.plot:
@@ -111,14 +116,18 @@ def measured(judge: Judge, prompts: dict[str, str], model: str, setting: dict[st
     took = (time.perf_counter() - began) / len(made)
     tops = top_five(judge, made)
     right = [[label in top[:k] for label, top in zip(prompts, tops, strict=True)] for k in (1, 5)]
-    what = ", ".join(f"{k} {v}" for k, v in setting.items() if (k, v) != ("candidates", 1)) or "as it comes"
     return {
-        "what": what,
+        "what": name(setting),
         "passes": passes,
         "seconds": f"{took:.2f}",
         "top-1": Share.of(right[0]),
         "top-5": Share.of(right[1]),
     }
+
+
+def name(setting: dict[str, Any]) -> str:
+    """What a row is called: what is not as it comes."""
+    return ", ".join(f"{k} {v}" for k, v in setting.items() if (k, v) != ("candidates", 1)) or "as it comes"
 
 
 def passes_of(plan: Plan) -> int:
