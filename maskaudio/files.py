@@ -46,3 +46,10 @@ def open_whole(path: Path) -> Iterator[BinaryIO]:
         raise MaskaudioError(f"{path}: the folder {path.parent} does not exist") from None
     except OSError as error:
         raise MaskaudioError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def usual_permissions(path: Path) -> None:
+    """Let who may read a new file read this one: safetensors writes for its owner alone."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(0o666 & ~umask)

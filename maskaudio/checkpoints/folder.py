@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from maskaudio.checkpoints.registry import FORMAT, read_config
 from maskaudio.config import from_dict, to_dict
 from maskaudio.errors import MaskaudioError
-from maskaudio.files import write_file
+from maskaudio.files import usual_permissions, write_file
 
 SCALE = ":scale"  # beside an int8 matrix: its rows' scales
 
@@ -114,6 +114,7 @@ def _write_weights(path: Path, tensors: dict[str, Tensor]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         save_file(tensors, part)
+        usual_permissions(part)
         os.replace(part, path)
     except (SafetensorError, OSError) as error:
         raise MaskaudioError(f"{path}: cannot be written ({error})") from None

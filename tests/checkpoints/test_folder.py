@@ -74,6 +74,11 @@ def test_saving_what_was_loaded_changes_nothing(folder, tmp_path):
     assert all(torch.allclose(again[n], t, atol=1e-6) for n, t in back.state_dict().items())
 
 
+def test_whoever_may_read_the_config_may_read_the_weights(folder):
+    modes = {path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert len(modes) == 1
+
+
 def test_nothing_but_the_two_files_is_left(folder):
     assert sorted(p.name for p in folder.iterdir()) == ["config.json", "model.safetensors"]
 
