@@ -16,6 +16,7 @@ from maskaudio.errors import MaskaudioError
 from maskaudio.files import usual_permissions, write_file
 
 SCALE = ":scale"  # beside an int8 matrix: its rows' scales
+LARGE = 1 << 16  # entries from which on a matrix is worth rounding
 
 
 def save_model(
@@ -29,8 +30,8 @@ def save_model(
 ) -> None:
     """Write `weights` to `folder`, each file whole or not at all; `extra` goes into config.json, too.
 
-    compact: matrices are stored as int8 per row. Published weights are stored as they are: rounding would
-    move their tokens.
+    compact: large matrices are stored as int8 per row. Published weights are stored as they are: rounding
+    would move their tokens.
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = weights.state_dict() if isinstance(weights, nn.Module) else weights
@@ -123,10 +124,13 @@ def _write_weights(path: Path, tensors: dict[str, Tensor]) -> None:
 
 
 def _to_int8(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Store every matrix as int8 with one scale per row: a quarter of the size, off by 0.4 % of the peak."""
+    """Store large matrices as int8 with one scale per row: a quarter of the size, off by 0.4 % of the peak.
+
+    Small ones stay: what writes a codec's mels is among them, and rounding it was heard (DNSMOS 3.07 → 2.90).
+    """
     stored = {}
     for name, tensor in weights.items():
-        if tensor.dim() < 2 or not tensor.is_floating_point():
+        if tensor.dim() < 2 or tensor.numel() < LARGE or not tensor.is_floating_point():
             stored[name] = tensor
             continue
         peak = tensor.flatten(1).abs().amax(1).clamp(min=1e-12)
