@@ -41,7 +41,8 @@ def codec_hours(recipe: CodecRecipe) -> dict[str, float]:
             continue
         codec.requires_grad_(True)
         module = half(codec)
-        hours[name] = _hours(module, CodecTask(module, store, store, phase.batch, phase.seconds), phase)
+        task = CodecTask(module, store, store, phase.batch, phase.seconds, recipe.disguised)
+        hours[name] = _hours(module, task, phase)
     return hours
 
 
